@@ -1,0 +1,133 @@
+"""A simulated reader as a process: everything started, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random as random_module
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from plantgate.runtime.clock import Clock
+from plantgate.runtime.tasks import TaskGroup
+from plantgate.simulators.reader.control import ControlServer
+from plantgate.simulators.reader.device import Card, ReaderDevice
+from plantgate.simulators.reader.events import Report
+from plantgate.simulators.reader.options import Personality, Registers
+from plantgate.simulators.reader.schedule import present_in_turn
+from plantgate.simulators.reader.server import ReaderServer
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorOptions:
+    """Where a simulated reader listens and what it does by itself. Port 0 picks one, `control_port` None: no control.
+
+    `cards` are presented in turn every `every` seconds.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4000
+    control_port: int | None = None
+    cards: Sequence[Card] = ()
+    every: float = 5.0
+    personality: Personality = field(default_factory=Personality)
+    registers: Registers = field(default_factory=Registers)
+
+
+class ReaderSimulator:
+    """A reader, its server, its control socket and its schedule."""
+
+    def __init__(
+        self,
+        options: SimulatorOptions,
+        clock: Clock,
+        report: Report,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._report = report
+        self._random = random
+        self._tasks = TaskGroup("simulator/reader", clock)
+        self.device = ReaderDevice(options.personality, options.registers, clock, self._tasks, report)
+        self.server = ReaderServer(self.device, options.host, options.port, clock, self._tasks, report)
+        self._control: ControlServer | None = None
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    @property
+    def control_port(self) -> int | None:
+        return None if self._control is None else self._control.port
+
+    async def start(self) -> None:
+        """Raises PortUnavailable naming the port, with nothing left open."""
+        options = self._options
+        self.server.start()
+        try:
+            if options.control_port is not None:
+                self._control = ControlServer(self.device, self.server, options.control_port, self._clock)
+                await self._control.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._report(
+            {
+                "event": "listening",
+                "host": options.host,
+                "port": self.server.port,
+                "control_port": self.control_port,
+            }
+        )
+        if options.cards:
+            self._tasks.spawn("schedule", self._present)
+
+    async def _present(self) -> None:
+        options = self._options
+        await present_in_turn(self.device, options.cards, options.every, self._clock, self._random)
+
+    async def stop(self) -> None:
+        """Frees the ports; a connected host sees FIN."""
+        if self._control is not None:
+            await self._control.stop()
+        await self.server.stop()
+        await self._tasks.stop()
+
+
+async def simulate(options: SimulatorOptions, clock: Clock, report: Report, *, with_parent: bool = False) -> None:
+    """Run until SIGTERM, SIGINT, or (`with_parent`) the end of standard input. Raises PortUnavailable."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: asyncio.run turns Ctrl+C into a cancellation
+            loop.add_signal_handler(number, ended.set)
+    simulator = ReaderSimulator(options, clock, report)
+    await simulator.start()
+    if with_parent:
+        watch_parent(loop, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        await simulator.stop()
+
+
+def watch_parent(loop: asyncio.AbstractEventLoop, gone: Callable[[], None]) -> None:
+    """Call `gone` on the loop when standard input ends: the parent that holds its other end is no more.
+
+    A thread that reads the descriptor is the one way that works everywhere; it is a daemon and reads past
+    Python's buffers, so it holds no lock when the interpreter exits.
+    """
+
+    def wait() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while os.read(sys.stdin.fileno(), 4_096):
+                pass
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the parent
+            loop.call_soon_threadsafe(gone)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
