@@ -1,0 +1,138 @@
+"""Fuzzes both roles of the Modbus core.
+
+    python fuzz/fuzz_modbus.py --runs 200000          repeatable, plain Python (also where atheris is missing)
+    python fuzz/fuzz_modbus.py --atheris [CORPUS ...]  guided by coverage; libFuzzer's options follow
+
+The invariant: any bytes, in any pieces, give the same documented events and nothing else; nothing is raised; less
+than one frame is held; every request has an outcome; no input takes longer than a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+
+from plantgate.protocols.modbus import (
+    Broken,
+    ClientCore,
+    Function,
+    MaskWriteRegister,
+    Read,
+    Request,
+    ServerCore,
+    WriteCoil,
+    WriteCoils,
+    WriteRegister,
+    WriteRegisters,
+    exchange,
+    frame,
+)
+from plantgate.protocols.modbus.server import Asked, Illegal
+
+REQUESTS: tuple[Request, ...] = (
+    Read(Function.READ_COILS, 0, 20),
+    Read(Function.READ_DISCRETE_INPUTS, 7, 3),
+    Read(Function.READ_HOLDING_REGISTERS, 0, 125),
+    Read(Function.READ_INPUT_REGISTERS, 65_535, 1),
+    WriteCoil(1, True),
+    WriteRegister(2, 3),
+    WriteCoils(0, (True, False, True)),
+    WriteRegisters(9, b"\x00\x01\x02\x03"),
+    MaskWriteRegister(4, 0xF2, 0x25),
+)
+EXCHANGES = [exchange(request) for request in REQUESTS]
+LARGEST_FRAME = 260
+SLOW_SECONDS = 1.0
+
+
+def check(data: bytes) -> None:
+    """One input: its first byte says how the rest is cut. Raises whatever is a defect."""
+    if not data:
+        return
+    began = time.perf_counter()
+    size, stream = 1 + data[0], data[1:]
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    _client(stream, pieces)
+    _server(stream, pieces)
+    assert time.perf_counter() - began < SLOW_SECONDS, "an input took longer than a second"
+
+
+def _client(stream: bytes, pieces: list[bytes]) -> None:
+    whole, split = _asked(), _asked()
+    expected = whole.receive(stream, 1.0) if stream else []
+    events = []
+    for piece in pieces:
+        events += split.receive(piece, 1.0)
+        assert len(split._deframer._held) < LARGEST_FRAME, "more than one frame is held"
+    assert [str(event) for event in events] == [str(event) for event in expected], "the cut changed the events"
+    assert not any(isinstance(event, Broken) for event in events[:-1]), "something follows the end"
+    assert len(split.tick(99.0)) == len(split._pending) + len(whole.drain()), "a request has no outcome"
+
+
+def _asked() -> ClientCore[int]:
+    core: ClientCore[int] = ClientCore(16)
+    for number, what in enumerate(EXCHANGES):
+        core.request(what, 1, 0.0, 5.0, number)
+    return core
+
+
+def _server(stream: bytes, pieces: list[bytes]) -> None:
+    split = ServerCore()
+    events = [event for piece in pieces for event in split.receive(piece)]
+    assert [str(event) for event in events] == [str(event) for event in ServerCore().receive(stream)]
+    for event in events:
+        if isinstance(event, Asked):
+            again = ServerCore().receive(frame(event.transaction, event.unit, event.request.encode()))
+            assert again == [event], "what was decoded is not what it encodes to"
+        elif isinstance(event, Illegal):
+            assert len(ServerCore.refuse(event, event.exception)) <= LARGEST_FRAME
+
+
+def _samples() -> list[bytes]:
+    """Right questions and right answers: mutations of these get further than noise."""
+    samples = []
+    for number, what in enumerate(EXCHANGES):
+        samples.append(frame(number, 1, what.pdu))
+        samples.append(frame(number, 1, what.prefix + bytes(what.reply_length - len(what.prefix))))
+        samples.append(frame(number, 1, bytes((what.function | 0x80, 2))))
+    return samples
+
+
+def loop(runs: int, seed: int) -> None:
+    """`runs` inputs, the same for the same seed."""
+    choice, samples = random.Random(seed), _samples()
+    for _ in range(runs):
+        stream = bytearray(b"".join(choice.choices(samples, k=choice.randint(1, 4))))
+        for _ in range(choice.randint(0, 4)):
+            at = choice.randrange(len(stream))
+            stream[at : at + choice.randint(0, 2)] = choice.randbytes(choice.randint(0, 2))
+            stream = stream or bytearray(1)
+        data = bytes((choice.randrange(256),)) + bytes(stream)
+        try:
+            check(data)
+        except BaseException:
+            print(f"this input fails: {data.hex()}", file=sys.stderr)
+            raise
+    print(f"{runs} inputs, seed {seed}: no defect")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--atheris", action="store_true")
+    own, rest = parser.parse_known_args()
+    if not own.atheris:
+        loop(own.runs, own.seed)
+        return
+    import atheris
+
+    atheris.instrument_all()
+    atheris.Setup([sys.argv[0], *rest], check)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The asking side of one connection ([TCP] 4.3): transaction table, one deadline sweep, checked answers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+from plantgate.errors import Overload, PeerError
+from plantgate.limits import MODBUS_ABANDONED_IDS, MODBUS_CONCURRENT_REQUESTS
+from plantgate.protocols.modbus.framing import Broken, Deframer, Frame, frame
+from plantgate.protocols.modbus.pdu import EXCEPTION_BIT, Exchange
+
+_EXCEPTION_LENGTH = 2
+_TRANSACTIONS = 0x10000
+
+Token = TypeVar("Token")
+
+
+class Reply(NamedTuple, Generic[Token]):
+    """The right answer: `data` is the bits or registers read, empty for a write. `seconds` is the response time."""
+
+    token: Token
+    data: bytes
+    seconds: float
+
+
+class ExceptionReply(NamedTuple, Generic[Token]):
+    """The device understood and refused ([AP] 7)."""
+
+    token: Token
+    code: int
+    seconds: float
+
+
+class Malformed(NamedTuple, Generic[Token]):
+    """An answer to this request that can't be one. The framing held, so the connection may be kept."""
+
+    token: Token
+    error: PeerError
+
+
+class TimedOut(NamedTuple, Generic[Token]):
+    """No answer before the deadline. One that still comes is an `Unexpected` with `late`."""
+
+    token: Token
+
+
+class Unexpected(NamedTuple):
+    """A frame nobody waits for: `late` if we gave up on it, else an id never asked or already answered."""
+
+    transaction: int
+    late: bool
+
+
+ClientEvent: TypeAlias = Reply[Token] | ExceptionReply[Token] | Malformed[Token] | TimedOut[Token] | Unexpected | Broken
+
+
+class _Pending(NamedTuple, Generic[Token]):
+    token: Token
+    unit: int
+    exchange: Exchange
+    sent: float
+    deadline: float
+
+
+class ClientCore(Generic[Token]):
+    """One connection, used once. `depth` is how many requests may be open ([TCP] 4.3: NumberMaxOfClientTransaction).
+
+    `now` is monotonic seconds. A token is whatever the caller wants back with the outcome of its request.
+    """
+
+    def __init__(self, depth: int = 1, first_transaction: int = 0) -> None:
+        self.depth = min(max(depth, 1), MODBUS_CONCURRENT_REQUESTS)
+        self._next = first_transaction % _TRANSACTIONS
+        self._deframer = Deframer()
+        self._pending: dict[int, _Pending[Token]] = {}
+        self._abandoned: OrderedDict[int, None] = OrderedDict()
+
+    @property
+    def free(self) -> int:
+        """How many requests may be made now."""
+        return self.depth - len(self._pending)
+
+    @property
+    def partial(self) -> bool:
+        """True while an incomplete frame is held."""
+        return self._deframer.partial
+
+    def request(self, what: Exchange, unit: int, now: float, timeout: float, token: Token) -> tuple[int, bytes]:
+        """Enter a request in the table; returns its transaction id and the bytes to send.
+
+        Raises Overload when `depth` requests are open.
+        """
+        if len(self._pending) >= self.depth:
+            raise Overload("MB-107", f"{self.depth} requests are open, as many as this device may have")
+        transaction = self._next
+        while transaction in self._pending or transaction in self._abandoned:
+            transaction = (transaction + 1) % _TRANSACTIONS
+        self._next = (transaction + 1) % _TRANSACTIONS
+        self._pending[transaction] = _Pending(token, unit, what, now, now + timeout)
+        return transaction, frame(transaction, unit, what.pdu)
+
+    def receive(self, data: bytes, now: float) -> list[ClientEvent[Token]]:
+        """What `data` completes, in wire order. `Broken` is the last event there will ever be."""
+        frames, broken = self._deframer.receive(data)
+        events: list[ClientEvent[Token]] = [self._judge(item, now) for item in frames]
+        if broken is not None:
+            events.append(broken)
+        return events
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has to be called, or None while nothing is open."""
+        return min((pending.deadline for pending in self._pending.values()), default=None)
+
+    def tick(self, now: float) -> list[TimedOut[Token]]:
+        """Give up on the requests whose deadline has come."""
+        late = [transaction for transaction, pending in self._pending.items() if pending.deadline <= now]
+        return [TimedOut(self._abandon(transaction)) for transaction in late]
+
+    def drain(self) -> list[Token]:
+        """The connection is gone: the tokens of all open requests, in the order they were asked."""
+        tokens = [pending.token for pending in self._pending.values()]
+        self._pending.clear()
+        return tokens
+
+    def _abandon(self, transaction: int) -> Token:
+        # Its id is not used again while its answer may still be under way.
+        self._abandoned[transaction] = None
+        if len(self._abandoned) > MODBUS_ABANDONED_IDS:
+            self._abandoned.popitem(last=False)
+        return self._pending.pop(transaction).token
+
+    def _judge(self, item: Frame, now: float) -> ClientEvent[Token]:
+        pending = self._pending.pop(item.transaction, None)
+        if pending is None:
+            late = item.transaction in self._abandoned
+            if late:
+                del self._abandoned[item.transaction]
+            return Unexpected(item.transaction, late)
+        what, pdu = pending.exchange, item.pdu
+        if item.unit == pending.unit:
+            if len(pdu) == what.reply_length and pdu.startswith(what.prefix):
+                return Reply(pending.token, pdu[len(what.prefix) :], now - pending.sent)
+            if pdu[0] == what.function | EXCEPTION_BIT and len(pdu) == _EXCEPTION_LENGTH:
+                return ExceptionReply(pending.token, pdu[1], now - pending.sent)
+        return Malformed(pending.token, _what_is_wrong(pending.unit, what, item))
+
+
+def _what_is_wrong(unit: int, what: Exchange, item: Frame) -> PeerError:
+    """Words for an answer that is not one to `what`."""
+    pdu = item.pdu
+    if item.unit != unit:
+        # [TCP] 3.1.3: the server copies the unit id from the request.
+        return PeerError("MB-111", f"unit {unit} was asked and unit {item.unit} answered", "check the unit id")
+    if pdu[0] & ~EXCEPTION_BIT != what.function:
+        return PeerError("MB-112", f"function {what.function:02X} was asked and {pdu[0]:02X} answered")
+    if len(pdu) != what.reply_length:
+        return PeerError("MB-113", f"the answer has {len(pdu)} bytes, {what.reply_length} were expected")
+    return PeerError("MB-114", f"the answer begins with {pdu[: len(what.prefix)].hex()}, not {what.prefix.hex()}")

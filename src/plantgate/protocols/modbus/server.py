@@ -1,0 +1,66 @@
+"""The answering side of one connection ([TCP] 4.4): decoded questions, or the exception a wrong one deserves."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from plantgate.protocols.modbus.framing import Broken, Deframer, frame
+from plantgate.protocols.modbus.pdu import (
+    EXCEPTION_BIT,
+    ExceptionCode,
+    IllegalRequest,
+    Read,
+    Request,
+    decode_request,
+    exchange,
+)
+
+
+class Asked(NamedTuple):
+    transaction: int
+    unit: int
+    request: Request
+
+
+class Illegal(NamedTuple):
+    """A request that only an exception can answer."""
+
+    transaction: int
+    unit: int
+    function: int
+    exception: ExceptionCode
+
+
+ServerEvent: TypeAlias = Asked | Illegal | Broken
+
+
+class ServerCore:
+    """One client's connection. Answers may be given in any order ([TCP] 4.4)."""
+
+    def __init__(self) -> None:
+        self._deframer = Deframer()
+
+    def receive(self, data: bytes) -> list[ServerEvent]:
+        """Questions completed by `data`, in wire order. `Broken` is the last event there will ever be."""
+        frames, broken = self._deframer.receive(data)
+        events: list[ServerEvent] = []
+        for transaction, unit, pdu in frames:
+            try:
+                events.append(Asked(transaction, unit, decode_request(pdu)))
+            except IllegalRequest as error:
+                events.append(Illegal(transaction, unit, pdu[0], error.exception))
+        if broken is not None:
+            events.append(broken)
+        return events
+
+    @staticmethod
+    def answer(asked: Asked, data: bytes = b"") -> bytes:
+        """The right answer: `data` is the bits or registers of a read, nothing for a write."""
+        shape = exchange(asked.request)
+        pdu = shape.prefix + data if isinstance(asked.request, Read) else shape.prefix
+        return frame(asked.transaction, asked.unit, pdu)
+
+    @staticmethod
+    def refuse(asked: Asked | Illegal, exception: ExceptionCode) -> bytes:
+        function = asked.request.function if isinstance(asked, Asked) else asked.function
+        return frame(asked.transaction, asked.unit, bytes(((function | EXCEPTION_BIT) & 0xFF, exception)))
