@@ -1,0 +1,230 @@
+"""`load`: files, overrides and defaults -> one checked `Configuration`, or every error there is at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+
+from plantgate.config.check import AddressCheck, Checker, Origins, refuse_duplicates
+from plantgate.config.document import LISTS, TABLES, Configuration, TagGroup, WebServer
+from plantgate.config.fields import Entry, read_entry, rules_of
+from plantgate.config.overrides import Overrider, canonical, config_file
+from plantgate.config.problems import Problems, config_error
+from plantgate.config.tagentries import read_tag
+from plantgate.config.tomlfile import Sections, read_tag_file, read_toml
+from plantgate.errors import ConfigError
+from plantgate.limits import CONFIG_TAGS
+from plantgate.model.tag import TagDefinition
+
+if TYPE_CHECKING:
+    from plantgate.config.xmlfile import Property
+
+GATEWAY_XML = "gateway.xml"
+PLANTGATE_TOML = "plantgate.toml"
+TAG_FOLDER = "tags"
+TAG_SUFFIXES = frozenset({".toml", ".json", ".csv"})
+
+S = TypeVar("S", bound=Struct)
+
+
+def load(
+    directory: Path | None,
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    *,
+    gateway_xml: Path | None = None,
+    address_check: AddressCheck | None = None,
+) -> Configuration:
+    """Read a data directory (None: defaults and overrides only) and check it as a whole.
+
+    `sets` are the texts behind `--set`; `environ` is the process's own if None. `gateway_xml` names another file for
+    that part, as `--set config_file=...` does; an Ignition one works. `address_check(tag, device)` says in words what
+    is wrong with a device tag's address, None if nothing is: drivers know their grammar, this layer does not.
+    Raises ConfigErrors with all that is wrong; nothing is started, written or created.
+    """
+    environ = os.environ if environ is None else environ
+    problems = Problems()
+    sections = Sections()
+    warnings: list[str] = []
+    named_xml = config_file(sets, environ) or gateway_xml
+    if directory is not None:
+        _require(directory, named_xml)
+    xml = named_xml or _existing(directory, GATEWAY_XML)
+    if xml is not None:
+        _read_xml(xml, sections, problems, warnings)
+    if (toml := _existing(directory, PLANTGATE_TOML)) is not None:
+        read_toml(toml, sections, problems)
+    for path in _tag_files(directory):
+        read_tag_file(path, sections, problems)
+    overrider = Overrider(sections, problems)
+    if not sections.unreadable:
+        overrider.apply(environ, sets)
+    warnings += overrider.warnings
+    configuration = _Builder(sections, problems).build(directory, warnings, address_check)
+    problems.raise_any()
+    return configuration
+
+
+def _require(directory: Path, named_xml: Path | None) -> None:
+    if not directory.is_dir():
+        raise config_error("CFG-161", str(directory), "", "no such directory", f"plantgate init {directory}")
+    if named_xml is None and not any((directory / name).exists() for name in (GATEWAY_XML, PLANTGATE_TOML)):
+        raise config_error(
+            "CFG-162",
+            str(directory),
+            "",
+            f"has neither {GATEWAY_XML} nor {PLANTGATE_TOML}",
+            f"plantgate init {directory}",
+        )
+
+
+def _existing(directory: Path | None, name: str) -> Path | None:
+    path = directory / name if directory is not None else None
+    return path if path is not None and path.exists() else None
+
+
+def _tag_files(directory: Path | None) -> list[Path]:
+    folder = _existing(directory, TAG_FOLDER)
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in TAG_SUFFIXES and path.is_file())
+
+
+def _read_xml(path: Path, sections: Sections, problems: Problems, warnings: list[str]) -> None:
+    """gateway.xml as the entry of WebServer; keys that we don't know are none of our business and stay in the file."""
+    from plantgate.config.xmlfile import read_gateway_xml  # noqa: PLC0415 - lxml is slow to import, often unneeded
+
+    try:
+        found = read_gateway_xml(path)
+    except ConfigError as error:
+        problems.take(error)
+        sections.unreadable = True
+        return
+    known = rules_of(WebServer)
+
+    def where(key: str | None) -> str:
+        return f"{path.name}:{found[key].line}" if key in found else f"{path.name}:1"
+
+    values = {key: item.value for key, item in found.items() if key in known and item.value}
+    sections.tables["gateway.xml"] = Entry(values, where, as_text=True)
+    warnings += _near_misses(path.name, found, known)
+
+
+def _near_misses(name: str, found: Mapping[str, Property], known: Mapping[str, Any]) -> Iterator[str]:
+    """`gateway.sslPort` would be ignored in silence: Java's keys are exact."""
+    lower = {key.lower(): key for key in known}
+    for key, item in found.items():
+        if key not in known and (meant := lower.get(key.lower())) is not None:
+            yield f"{name}:{item.line}: {key}: not a setting; {meant} is. It is ignored"
+
+
+class _Builder:
+    """Reads every entry by its struct, then has the whole checked."""
+
+    def __init__(self, sections: Sections, problems: Problems) -> None:
+        self._sections = sections
+        self._problems = problems
+        self._origins = Origins(tables=dict(sections.tables))
+        self._named = cache(self._names)
+
+    def build(
+        self, directory: Path | None, warnings: Sequence[str], address_check: AddressCheck | None
+    ) -> Configuration:
+        groups = self._list("tag_group")
+        if not any(group.name == "default" for group in groups):
+            groups = (TagGroup(name="default"), *groups)
+        draft = Configuration(
+            directory=directory,
+            web_server=self._table("gateway.xml", WebServer),
+            gateway=self._table("gateway", TABLES["gateway"]),
+            web=self._table("web", TABLES["web"]),
+            history=self._table("history", TABLES["history"]),
+            opcua_server=self._table("opcua.server", TABLES["opcua.server"]),
+            opcua_discovery=self._table("opcua.discovery", TABLES["opcua.discovery"]),
+            modbus_server=self._table("modbus_server", TABLES["modbus_server"]),
+            devices=self._list("device"),
+            tag_groups=groups,
+            readers=self._list("reader"),
+            cards=self._list("card"),
+            doors=self._list("door"),
+            databases=self._list("database"),
+            tags=self._tags(),
+            warnings=tuple(warnings),
+            sources=self._sources(),
+        )
+        if self._sections.unreadable:
+            return draft
+        return Checker(draft, self._origins, self._named, self._problems).run(address_check)
+
+    def _table(self, section: str, struct: type[Any]) -> Any:
+        """A section that is there once. A wrong one stands as its defaults: the document is refused anyway."""
+        entry = self._sections.tables.get(section)
+        if entry is None:
+            return struct()
+        label = "" if section == "gateway.xml" else section
+        return read_entry(struct, entry, label, self._problems) or struct()
+
+    def _list(self, section: str) -> tuple[Any, ...]:
+        struct, by = LISTS[section]
+        found = []
+        for name, label, entry in self._entries(section):
+            item = read_entry(struct, entry, label, self._problems)
+            if item is not None and (section, name) not in self._origins.items:
+                self._origins.items[section, name] = entry
+                found.append(item)
+        refuse_duplicates(section, [(name, entry) for name, _, entry in self._entries(section)], by, self._problems)
+        return tuple(found)
+
+    def _tags(self) -> tuple[TagDefinition, ...]:
+        entries = self._sections.lists["tag"]
+        if len(entries) > CONFIG_TAGS:
+            where = entries[CONFIG_TAGS].where(None)
+            self._problems.add("CFG-163", where, "tag", f"{len(entries)} tags; {CONFIG_TAGS} are the most")
+            return ()
+        found = []
+        for name, label, entry in self._entries("tag"):
+            tag = read_tag(entry, label, self._problems)
+            if tag is not None and ("tag", name) not in self._origins.items:
+                self._origins.items["tag", name] = entry
+                found.append(tag)
+        refuse_duplicates("tag", [(name, entry) for name, _, entry in self._entries("tag")], "path", self._problems)
+        return tuple(found)
+
+    def _entries(self, section: str) -> Iterator[tuple[str, str, Entry]]:
+        """Name, label for errors, entry. An item without a name is `device #2`."""
+        by = LISTS[section][1]
+        for index, entry in enumerate(self._sections.lists[section]):
+            name = _name_of(section, by, entry)
+            yield name, f"{section}.{name}" if name else f"{section} #{index + 1}", entry
+
+    def _names(self, section: str) -> set[str]:
+        """All names of a section, also of items that are wrong otherwise."""
+        return {name for name, _, _ in self._entries(section) if name}
+
+    def _sources(self) -> dict[str, str]:
+        sources: dict[str, str] = {}
+        for section, entry in self._sections.tables.items():
+            prefix = "" if section == "gateway.xml" else f"{section}."
+            for key in {*entry.values, *entry.overrides}:
+                sources[f"{prefix}{key}"] = entry.source(key) or ""
+        for section in LISTS:
+            for name, label, entry in self._entries(section):
+                if not name:
+                    continue
+                if section == "tag":
+                    sources[label] = entry.where(None)
+                    continue
+                for key in {*entry.values, *entry.overrides}:
+                    sources[f"{label}.{key}"] = entry.source(key) or ""
+        return sources
+
+
+def _name_of(section: str, by: str, entry: Entry) -> str:
+    """The name of an item; empty if it has none, or something else than a text in its place."""
+    value = entry.values.get(by)
+    return canonical(section, value) if isinstance(value, str) and value else ""

@@ -1,0 +1,222 @@
+"""What `plantgate init` writes: a commented gateway.xml and plantgate.toml, and a folder for tags.
+
+The comments are the manual that is there when nobody has another; every value is the default, so the pair runs as
+it is and changes nothing when a line is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from plantgate.config.problems import config_error
+from plantgate.errors import StorageError
+from plantgate.runtime.files import sync_folder
+
+GATEWAY_XML_TEXT = """\
+<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<!DOCTYPE properties SYSTEM "http://java.sun.com/dtd/properties.dtd">
+<properties>
+<comment>Gateway Properties</comment>
+<!-- The ports this gateway listens on, in the format and with the keys of an Ignition gateway. 0 turns one off.
+     Which one is taken, and by whom:       plantgate ports list
+     For one run only, in the environment:  PLANTGATE_GATEWAY_PORT=9088 -->
+<entry key="gateway.port">8088</entry>
+<entry key="gateway.sslport">8043</entry>
+<entry key="gateway.metroSSLPort">8060</entry>
+<!-- requireSSL refuses plain HTTP (an addition to Ignition's keys); forceSecureRedirect sends it on to HTTPS. -->
+<entry key="gateway.requireSSL">false</entry>
+<entry key="gateway.forceSecureRedirect">false</entry>
+<!-- Behind a load balancer or a proxy: the address that browsers use, and whether X-Forwarded-* is to be believed. -->
+<entry key="gateway.publicAddress.autoDetect">true</entry>
+<entry key="gateway.publicAddress.address"/>
+<entry key="gateway.publicAddress.httpPort"/>
+<entry key="gateway.publicAddress.httpsPort"/>
+<entry key="gateway.useProxyForwardedHeader">false</entry>
+</properties>
+"""
+
+PLANTGATE_TOML_TEXT = """\
+# plantgate: everything that is not in gateway.xml (that has the ports).
+#
+#   plantgate config check --data .     tells every mistake here, with its line
+#   plantgate run --data . --set key=value     overrides a value for one run: --set web.address=0.0.0.0,
+#                                       --set reader.entrance.port=4001 (one of several, by its name)
+#   PLANTGATE_WEB_ADDRESS=0.0.0.0       the same from the environment; PLANTGATE_READER__ENTRANCE__PORT=4001;
+#                                       PLANTGATE_DATABASE__MAIN__URL_FILE=/run/secrets/url reads it from a file
+#
+# Times have a unit: "500ms", "2s", "15min", "8h", "90d". Lines that begin with "# " and a key show its default.
+
+[gateway]
+name = "plantgate"
+
+[web]
+# What HTTP and HTTPS listen on. 127.0.0.1 is this machine only. "0.0.0.0" opens the page to the network: do that
+# when accounts are set up and the firewall lets in who should come ("::" for IPv6).
+address = "127.0.0.1"
+
+[history]
+enabled = true
+keep = "90d"
+
+# --- devices: PLCs that are polled -------------------------------------------------------------------------------
+#
+# [[device]]
+# name = "PLC1"
+# driver = "modbus"
+# host = "192.168.1.10"
+# port = 502
+# enabled = true
+# unit_id = 1                             # an address can name another: "3.HR1"
+# timeout = "2s"
+# concurrent_requests = 1                 # how many requests the PLC takes before it has answered the first
+# span_gaps = true                        # one request over unused registers instead of two
+# max_holding_registers_per_request = 125
+# max_input_registers_per_request = 125
+# max_coils_per_request = 2000
+# max_discrete_inputs_per_request = 2000
+# zero_based_addressing = false           # false: HR1 is the first register
+# reverse_word_order = false              # of values that take two or four registers
+
+# --- tags: the values of the plant; here, or in tags/*.toml, tags/*.csv, tags/*.json -----------------------------
+#
+# [[tag_group]]
+# name = "default"
+# rate = "1s"
+#
+# [[tag]]
+# path = "Line 1/Speed"
+# type = "Float4"                         # Boolean Int1 Int2 Int4 Int8 Float4 Float8 String DateTime
+# address = "[PLC1]HRF40"                 # without an address it is a memory tag: it keeps what is written to it
+# unit = "bottles/min"
+# description = "Speed of the filler"
+# history = true
+# writable = false
+# group = "default"
+# low = 0
+# high = 600
+
+# --- badges ------------------------------------------------------------------------------------------------------
+#
+# [[reader]]                              # SpringCore: the reader is the TCP server and takes one client
+# name = "entrance"
+# host = "192.168.1.20"
+# port = 4000
+# checksum = "off"                        # of the commands we send: off, exclusive, inclusive
+# repeat_interval = "3s"                  # how often it repeats a card that stays (its register 02A1)
+#
+# [[card]]
+# uid = "04A1B2C3D4E580"
+# holder = "Ada"
+# readers = ["*"]                         # names of readers; "*" is every one
+#
+# [[door]]
+# name = "Main door"
+# strike = "Doors/Main strike"            # a writable Boolean tag
+# pulse = "3s"
+# readers = ["entrance"]
+
+# --- databases ---------------------------------------------------------------------------------------------------
+#
+# [[database]]
+# name = "main"
+# url = "postgresql://user@db.example:5432/plant"   # mysql, mariadb, postgresql, mssql, oracle, sqlite
+
+# --- listeners that are off until enabled ------------------------------------------------------------------------
+
+[opcua.server]
+enabled = false
+port = 4840
+
+[opcua.discovery]
+enabled = false
+port = 4096
+
+[modbus_server]
+enabled = false
+port = 502
+"""
+
+TAGS_TEXT = """\
+# Every .toml, .csv and .json file in this folder is read. Take this one as a start, or delete it.
+#
+# [[tag]]
+# path = "Line 1/Setpoint"
+# type = "Float8"
+# writable = true
+# initial = 42.0
+#
+# The same as CSV:
+# path,type,address,unit,history
+# Line 1/Speed,Float4,[PLC1]HRF40,bottles/min,true
+"""
+
+
+def write_pair(directory: Path) -> tuple[Path, ...]:
+    """Write gateway.xml, plantgate.toml and tags/ into `directory`, which is made if need be; gives the files.
+
+    Never overwrites: raises ConfigError naming the file that is already there, and nothing is written. A file that
+    appears is whole. Raises StorageError if the disk refuses.
+    """
+    texts = {
+        directory / "gateway.xml": GATEWAY_XML_TEXT,
+        directory / "plantgate.toml": PLANTGATE_TOML_TEXT,
+        directory / "tags" / "example.toml": TAGS_TEXT,
+    }
+    for path in texts:
+        if os.path.lexists(path):
+            raise _exists(path)
+    written: list[Path] = []
+    try:
+        (directory / "tags").mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            _create(path, text.encode())
+            written.append(path)
+    except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError) and Path(error.filename or "").suffix:
+            raise _exists(Path(error.filename)) from None
+        raise StorageError(
+            "CFG-174",
+            f"{directory} can't be written: {error.strerror}",
+            "choose a folder that this user may write to",
+        ) from None
+    return tuple(written)
+
+
+def _create(path: Path, data: bytes) -> None:
+    """A new file, whole or not at all; raises FileExistsError if there is one."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        _rename_new(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    sync_folder(path.parent)
+
+
+def _rename_new(temporary: Path, path: Path) -> None:
+    """Rename without overwriting: a hard link refuses to; where there are none, Windows' rename does."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise FileExistsError(17, "file exists", str(path)) from None
+    except OSError:
+        if path.exists():
+            raise FileExistsError(17, "file exists", str(path)) from None
+        temporary.rename(path)
+
+
+def _exists(path: Path) -> Exception:
+    return config_error(
+        "CFG-173", str(path), "", "is already there and is not overwritten", "choose another folder, or edit the file"
+    )
