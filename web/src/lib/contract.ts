@@ -1,0 +1,166 @@
+/** The HTTP and WebSocket contract of the gateway (/openapi.json), as types. Every time is in epoch milliseconds. */
+
+export type Scalar = boolean | number | string | null
+
+export type GatewayState = 'STARTING' | 'RUNNING' | 'STOPPING'
+
+export interface Metadata {
+  total: number
+  matching: number
+  limit: number
+  offset: number
+}
+
+export interface Listing<T> {
+  items: T[]
+  metadata: Metadata
+}
+
+export interface Session {
+  signed_in: boolean
+  actor: string | null
+}
+
+export interface Gateway {
+  name: string
+  version: string
+  state: GatewayState
+  role: string
+  started_at: number
+  now: number
+  uptime_s: number
+  problems: number
+  data_dir: string
+}
+
+export type Health = 'ok' | 'starting' | 'failed' | 'disabled'
+/** listener, device, reader, door, store: one that is not known here is shown all the same */
+export type PartKind = string
+
+export interface Part {
+  kind: PartKind
+  name: string
+  health: Health
+  state: string
+  since: number
+  reason: string
+  next_step: string
+  details: Record<string, string | number | boolean | null>
+}
+
+export interface TagRecord {
+  path: string
+  kind: string
+  data_type: string
+  unit: string
+  description: string
+  device: string
+  address: string
+  history: boolean
+  writable: boolean
+  low: number | null
+  high: number | null
+  value: Scalar
+  quality: number
+  quality_name: string
+  t: number
+  reason: string
+}
+
+export type Outcome = 'done' | 'refused' | 'failed'
+
+export interface Verdict {
+  outcome: Outcome
+  code: string
+  message: string
+}
+
+/** time, value, quality */
+export type HistoryPoint = [number, Scalar, number]
+
+export interface History {
+  path: string
+  unit: string
+  points: HistoryPoint[]
+}
+
+export interface Reader {
+  name: string
+  host: string
+  port: number
+  state: string
+  health: Health
+  last_card: string
+  last_holder: string
+  last_verdict: string
+  last_at: number | null
+  badges: number
+  accepted: number
+  denied: number
+  reconnects: number
+  errors: number
+  last_error: string
+}
+
+export type ReaderAction = 'accept' | 'deny' | 'wink'
+
+export interface BadgeEvent {
+  id: number
+  reader: string
+  uid: string
+  /** empty when nobody is known for the card */
+  holder: string
+  t: number
+  verdict: 'accepted' | 'denied'
+  reason: string
+  door: string
+  latency_ms: number | null
+  reply_error: string
+}
+
+export type PortState = 'LISTENING' | 'CONNECTED' | 'CLOSED' | 'DISABLED' | 'TAKEN' | 'UNKNOWN'
+
+export interface PortOwner {
+  pid: number | null
+  name: string | null
+  user: string | null
+  command: string | null
+}
+
+export interface Port {
+  name: string
+  /** which device, reader or database, where one name stands for several; empty otherwise */
+  instance: string
+  port: number
+  host: string
+  transport: string
+  direction: 'listen' | 'connect'
+  protocol: string
+  purpose: string
+  /** when it is required, in words */
+  required: string
+  key: string
+  /** where the value comes from: a file and line, the environment, the default */
+  source: string
+  state: PortState
+  owner: PortOwner | null
+  reason: string
+  next_step: string
+}
+
+/** path, value, quality, time, reason */
+export type TagChange = [string, Scalar, number, number, string]
+
+export type ServerMessage =
+  | { type: 'hello'; gateway: string; now: number; version: string }
+  | { type: 'tags'; now: number; changes: TagChange[]; snapshot?: boolean }
+  | { type: 'badge'; event: BadgeEvent }
+  | { type: 'status'; state: GatewayState; items: Part[] }
+  | { type: 'ping'; now: number }
+
+/** Replaces what was subscribed before; the gateway answers with a snapshot of the tags named. */
+export interface Subscription {
+  tags: 'all' | string[]
+  badges: boolean
+  status: boolean
+}

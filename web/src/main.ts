@@ -1,0 +1,17 @@
+import './tokens.css'
+import './base.css'
+import { mount } from 'svelte'
+import App from './App.svelte'
+import { badges } from './lib/badges.svelte'
+import { gateway } from './lib/gateway.svelte'
+import { link } from './lib/link.svelte'
+import { session } from './lib/session.svelte'
+import { tags } from './lib/tags.svelte'
+import { theme } from './lib/theme.svelte'
+
+const target = document.getElementById('app')
+if (target === null) throw new Error('index.html has no element with the id "app"')
+
+// The stores listen before the link starts, so that they miss nothing of the first connection.
+for (const store of [theme, session, tags, badges, gateway, link]) store.start()
+mount(App, { target })
