@@ -1,0 +1,414 @@
+"""Every bound: its number, its unit, what it protects and who would abuse it.
+
+`LIMITS` is the table that the reference page is made from. Configuration may lower a limit freely.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    name: str
+    value: int
+    unit: str
+    protects: str
+    abused_by: str
+
+
+LIMITS: dict[str, Limit] = {}
+
+
+def _limit(name: str, value: int, unit: str, protects: str, abused_by: str) -> int:
+    LIMITS[name] = Limit(name, value, unit, protects, abused_by)
+    return value
+
+
+# --- badge readers (SpringCore) ---------------------------------------------------------------------------
+SCRDR_LINE_BYTES = _limit(
+    "SCRDR_LINE_BYTES",
+    65_536,
+    "bytes",
+    "memory per reader; the vendor allows 64 kB per $SCRDR message",
+    "a broken or forged reader that never ends its line",
+)
+SCRDR_TRACKED_TAGS = _limit(
+    "SCRDR_TRACKED_TAGS",
+    256,
+    "cards",
+    "memory per reader: cards whose repeats or removal are awaited",
+    "a forged reader that invents a card per message",
+)
+SCRDR_BYTES_PER_SECOND = _limit(
+    "SCRDR_BYTES_PER_SECOND",
+    2_097_152,
+    "bytes/s",
+    "the event loop: a reader above it is read more slowly; a line counts as 200 bytes at least (10,000 lines/s)",
+    "a broken or forged reader that sends at wire speed",
+)
+SCCMD_LINE_BYTES = _limit(
+    "SCCMD_LINE_BYTES",
+    255,
+    "bytes",
+    "the device: it discards commands of 256 characters and more",
+    "a caller that passes arbitrary LEDS or BUZZ values",
+)
+
+SIMULATOR_REQUEST_BYTES = _limit(
+    "SIMULATOR_REQUEST_BYTES",
+    4_194_304,
+    "bytes",
+    "memory of a simulator: one line of its control socket (raw bytes of a long $SCRDR line in hex, lists of cards)",
+    "a client that never ends its line",
+)
+
+# --- Modbus -----------------------------------------------------------------------------------------------
+MODBUS_PDU_BYTES = _limit(
+    "MODBUS_PDU_BYTES",
+    253,
+    "bytes",
+    "memory per device; MODBUS Application Protocol V1.1b3 section 4.1",
+    "a device whose MBAP length field claims up to 65,535 bytes",
+)
+MODBUS_CONCURRENT_REQUESTS = _limit(
+    "MODBUS_CONCURRENT_REQUESTS",
+    16,
+    "requests",
+    "a device's transaction table; most allow 1 to 4",
+    "a configuration copied from a fast PLC to a slow one",
+)
+MODBUS_ABANDONED_IDS = _limit(
+    "MODBUS_ABANDONED_IDS",
+    64,
+    "transaction ids",
+    "late answers are told from invented ones at a bounded cost",
+    "a device that never answers",
+)
+MODBUS_SPLIT_REQUESTS = _limit(
+    "MODBUS_SPLIT_REQUESTS",
+    16,
+    "requests per block and poll",
+    "the other blocks of a device while a refused one is bisected",
+    "a device that refuses every register of a large block",
+)
+MODBUS_UNEXPECTED_FRAMES = _limit(
+    "MODBUS_UNEXPECTED_FRAMES",
+    1_000,
+    "frames in a row",
+    "the processor: a device that only sends what nobody asked is cut off",
+    "a device, or somebody in its place, that floods the gateway with answers",
+)
+MODBUS_WAITING_WRITES = _limit(
+    "MODBUS_WAITING_WRITES",
+    64,
+    "writes per device",
+    "memory, and polls that writes go before",
+    "a page or script that writes faster than the device takes it",
+)
+
+# --- connections ------------------------------------------------------------------------------------------
+CONNECTIONS_PER_ADDRESS = _limit(
+    "CONNECTIONS_PER_ADDRESS",
+    64,
+    "connections",
+    "a place for other clients at each listener",
+    "one address that opens sockets without end",
+)
+CONNECTIONS_PER_LISTENER = _limit(
+    "CONNECTIONS_PER_LISTENER",
+    512,
+    "connections",
+    "descriptors and memory of the process",
+    "many addresses that open sockets without end",
+)
+HTTP_HEADER_SECONDS = _limit(
+    "HTTP_HEADER_SECONDS",
+    10,
+    "s",
+    "a connection slot: the whole request header must arrive within it",
+    "slowloris: a client that sends one header byte every few seconds",
+)
+HTTP_BODY_BYTES = _limit(
+    "HTTP_BODY_BYTES",
+    1_048_576,
+    "bytes",
+    "memory per request",
+    "a client that posts without end",
+)
+
+# --- fan-out ----------------------------------------------------------------------------------------------
+STREAM_CLIENTS = _limit(
+    "STREAM_CLIENTS",
+    200,
+    "WebSockets",
+    "memory and encoding time of live pages",
+    "a page left open in many tabs",
+)
+STREAM_EVENT_BACKLOG = _limit(
+    "STREAM_EVENT_BACKLOG",
+    1_000,
+    "events",
+    "memory per page; a page that is further behind is closed and reloads",
+    "a browser that stopped reading",
+)
+PEER_TEXT_CHARS = _limit(
+    "PEER_TEXT_CHARS",
+    256,
+    "characters",
+    "log lines and pages against text that a peer chose",
+    "a reader or client that sends terminal escapes or a megabyte as its name",
+)
+STREAM_READ_BYTES = _limit(
+    "STREAM_READ_BYTES",
+    262_144,
+    "bytes",
+    "memory per connection: reading pauses when so much waits unread",
+    "a peer that sends faster than its owner handles",
+)
+STREAM_WRITE_BYTES = _limit(
+    "STREAM_WRITE_BYTES",
+    1_048_576,
+    "bytes",
+    "memory per connection: a peer that is further behind is an error",
+    "a peer that stopped reading",
+)
+STREAM_LINGER_MS = _limit(
+    "STREAM_LINGER_MS",
+    2_000,
+    "ms",
+    "a connection slot: a finished connection delivers its last bytes within it or is reset",
+    "a peer that asks for much, reads nothing and never hangs up",
+)
+TAG_TEXT_CHARS = _limit(
+    "TAG_TEXT_CHARS",
+    4_096,
+    "characters",
+    "memory and the devices: a longer text is refused when a tag is written",
+    "a page or script that writes a document into a tag",
+)
+
+# --- log --------------------------------------------------------------------------------------------------
+LOG_FILE_BYTES = _limit(
+    "LOG_FILE_BYTES", 10_485_760, "bytes", "disk: wrapper.log is rotated at this size", "a flapping device"
+)
+LOG_FILES = _limit(
+    "LOG_FILES", 6, "files", "disk: wrapper.log, wrapper.log.1 ... as Ignition keeps", "a flapping device"
+)
+
+LOG_TEXT_CHARS = _limit(
+    "LOG_TEXT_CHARS",
+    2_048,
+    "characters",
+    "disk: one log message, and each line of a stack trace",
+    "an error that carries what a peer sent",
+)
+LOG_STACK_LINES = _limit(
+    "LOG_STACK_LINES", 200, "lines", "disk: of a longer stack trace the first and last half", "a deep recursion"
+)
+
+# --- configuration ----------------------------------------------------------------------------------------
+GATEWAY_XML_BYTES = _limit(
+    "GATEWAY_XML_BYTES", 1_048_576, "bytes", "memory while gateway.xml is read", "a path that names another file"
+)
+CONFIG_FILE_BYTES = _limit(
+    "CONFIG_FILE_BYTES",
+    33_554_432,
+    "bytes",
+    "memory and start-up time per plantgate.toml or tag file",
+    "a tag export that grows with every run",
+)
+CONFIG_ERRORS = _limit(
+    "CONFIG_ERRORS", 200, "errors", "the terminal and memory of who reads them", "a generated tag file gone wrong"
+)
+CONFIG_TAGS = _limit(
+    "CONFIG_TAGS", 200_000, "tags", "memory and start-up time of one gateway", "a generated tag file gone wrong"
+)
+
+# --- looking at ports -------------------------------------------------------------------------------------
+SCAN_CONCURRENCY = _limit(
+    "SCAN_CONCURRENCY",
+    512,
+    "connections",
+    "descriptors of this process and the patience of the scanned network",
+    "a scan of a subnet with --concurrency as large as it will go",
+)
+SCAN_ADDRESSES_PER_NAME = _limit(
+    "SCAN_ADDRESSES_PER_NAME", 8, "addresses", "the time a scan takes", "a name with hundreds of address records"
+)
+FREE_PORT_TRIES = _limit(
+    "FREE_PORT_TRIES", 100, "ports", "the time until a free port is offered", "a host with a full range of listeners"
+)
+
+# --- access -----------------------------------------------------------------------------------------------
+ACCESS_ANSWERS = _limit(
+    "ACCESS_ANSWERS",
+    64,
+    "badges",
+    "memory and the event loop: badges being answered at the same time",
+    "a forged reader that reports thousands of cards a second",
+)
+ACCESS_JOURNAL_BACKLOG = _limit(
+    "ACCESS_JOURNAL_BACKLOG",
+    10_000,
+    "decisions",
+    "memory while the disk of the badge journal is slow or full",
+    "a forged reader, together with a full disk",
+)
+
+# --- signing in -------------------------------------------------------------------------------------------
+SIGN_IN_LINKS = _limit(
+    "SIGN_IN_LINKS",
+    16,
+    "links",
+    "the data directory: unused sign-in links that are good at the same time",
+    "a script that asks for a link at every run",
+)
+SESSIONS = _limit(
+    "SESSIONS", 64, "sessions", "memory; the one unused for longest is signed out", "a browser that forgets its cookies"
+)
+
+# --- history ----------------------------------------------------------------------------------------------
+HISTORY_COMMIT_POINTS = _limit(
+    "HISTORY_COMMIT_POINTS",
+    5_000,
+    "points",
+    "the age of what is not yet on disk: so many waiting points are committed before the interval is over",
+    "a driver that reports much faster than it was planned for",
+)
+HISTORY_COMMIT_MS = _limit(
+    "HISTORY_COMMIT_MS",
+    250,
+    "ms",
+    "at most so much is lost when the power goes; longer spares SD cards, shorter costs an fsync each",
+    "power cuts",
+)
+HISTORY_QUEUE_POINTS = _limit(
+    "HISTORY_QUEUE_POINTS",
+    500_000,
+    "points (a text counts as 16)",
+    "memory (some 40 MB) while the disk is slow, full or broken; what comes on top is a recorded gap",
+    "a disk that is full for longer than 100 s at 5,000 points/s",
+)
+HISTORY_HOT_POINTS = _limit(
+    "HISTORY_HOT_POINTS",
+    1_000_000,
+    "points (a text counts as 16)",
+    "memory (18 bytes a point) and the time to open the store; beyond it the oldest become blocks early",
+    "very many slow tags, none of which fills a block",
+)
+HISTORY_LOG_POINTS = _limit(
+    "HISTORY_LOG_POINTS",
+    2_000_000,
+    "points",
+    "the time to open the store: the log of what is not in blocks is read whole",
+    "a few slow tags among fast ones, whose old points keep the log from being cut",
+)
+HISTORY_LOG_ROWS = _limit(
+    "HISTORY_LOG_ROWS",
+    20_000,
+    "commits",
+    "the time to open the store after days of few points",
+    "slow tags only",
+)
+HISTORY_SEAL_POINTS = _limit(
+    "HISTORY_SEAL_POINTS",
+    1_000,
+    "points",
+    "bytes per point: a tag gets a compressed block when it has so many",
+    "nobody: longer blocks compress little better and cost each query more",
+)
+HISTORY_BLOCK_POINTS = _limit(
+    "HISTORY_BLOCK_POINTS",
+    2_000,
+    "points per block",
+    "the cost of reading one point, and what one damaged block loses",
+    "one tag that gets thousands of points in one commit",
+)
+HISTORY_BLOCK_BYTES = _limit(
+    "HISTORY_BLOCK_BYTES",
+    33_554_432,
+    "bytes",
+    "memory when a block is unpacked: 2,000 texts of the longest kind",
+    "a forged history file that unpacks without end",
+)
+HISTORY_TEXT_CHARS = _limit(
+    "HISTORY_TEXT_CHARS",
+    1_024,
+    "characters",
+    "disk and memory: a longer text value is cut in the history (not in the live tag)",
+    "a device that sends a document as a tag value",
+)
+HISTORY_QUERY_POINTS = _limit(
+    "HISTORY_QUERY_POINTS",
+    1_000_000,
+    "points per query",
+    "memory (some 100 MB) and the time of a query without max_points",
+    "a script that asks for years of raw points at once",
+)
+JOURNAL_EVENTS = _limit(
+    "JOURNAL_EVENTS",
+    1_000_000,
+    "badge events",
+    "disk (some 150 MB): the oldest go first",
+    "a reader that sees cards without end",
+)
+JOURNAL_WAITING = _limit(
+    "JOURNAL_WAITING",
+    10_000,
+    "badge events",
+    "memory while the disk is slow: further badges are told that nothing was stored",
+    "a full disk, or a reader that sees cards without end",
+)
+
+# --- HTTP -------------------------------------------------------------------------------------------------
+HTTP_HEADER_BYTES = _limit(
+    "HTTP_HEADER_BYTES",
+    65_536,
+    "bytes",
+    "memory of a connection before its request is known",
+    "an endless request header",
+)
+HTTP_BODY_SECONDS = _limit(
+    "HTTP_BODY_SECONDS", 10, "s", "a connection slot: the whole body must arrive within it", "a client that dribbles"
+)
+HTTP_STALL_SECONDS = _limit(
+    "HTTP_STALL_SECONDS",
+    10,
+    "s",
+    "a connection slot and what waits to be sent on it: a peer that took nothing for so long is cut off",
+    "a client that asks and never reads the answer",
+)
+HTTP_PIPELINED = _limit(
+    "HTTP_PIPELINED",
+    16,
+    "requests",
+    "memory and fairness: requests of one connection that wait behind the one being answered",
+    "a client that sends thousands of requests in one piece",
+)
+SEARCH_WORDS = _limit(
+    "SEARCH_WORDS", 16, "words", "the event loop: each word is looked for in every tag", "a search of a whole document"
+)
+TLS_HANDSHAKE_SECONDS = _limit(
+    "TLS_HANDSHAKE_SECONDS", 5, "s", "a connection slot before TLS is up", "a client that opens and says nothing"
+)
+PAGE_ROWS = _limit(
+    "PAGE_ROWS", 5_000, "rows", "memory and time of one list answer", "a script that asks for everything"
+)
+HISTORY_POINTS = _limit(
+    "HISTORY_POINTS",
+    500_000,
+    "points",
+    "memory and time of one history answer",
+    "a chart over years without max_points",
+)
+STREAM_PATHS = _limit(
+    "STREAM_PATHS", 10_000, "paths", "memory of one WebSocket subscription", "a page that names every tag twice"
+)
+STREAM_MESSAGE_BYTES = _limit(
+    "STREAM_MESSAGE_BYTES",
+    1_048_576,
+    "bytes",
+    "memory per WebSocket: what a page may send at once",
+    "an endless message",
+)
