@@ -1,0 +1,97 @@
+"""The command gate: the one way back towards a device. Checks rights, writes the audit line, routes to the owner."""
+
+from __future__ import annotations
+
+from plantgate.errors import PlantgateError, Refused
+from plantgate.model.command import DONE, Command, Origin, Outcome, SignalReader, Verdict, WriteTag
+from plantgate.model.quality import Quality
+from plantgate.model.seams import CommandTarget
+from plantgate.model.tag import TagKind
+from plantgate.model.value import Batch
+from plantgate.runtime.clock import Clock
+from plantgate.runtime.log import get_logger, printable
+from plantgate.tags.coerce import coerce
+from plantgate.tags.tree import TagTree
+
+_audit = get_logger("audit")
+# Both fit one field of an audit line, so that a long path can't push the value out of it.
+_PATH_CHARS, _VALUE_CHARS = 120, 80
+
+
+class Gate:
+    """Implements `CommandGate`. Targets are told to it by `app.py`: devices and readers by their names."""
+
+    def __init__(self, tree: TagTree, clock: Clock) -> None:
+        self._tree = tree
+        self._clock = clock
+        self._devices: dict[str, CommandTarget] = {}
+        self._readers: dict[str, CommandTarget] = {}
+        self.commands: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+
+    def add_device(self, name: str, target: CommandTarget) -> None:
+        self._devices[name] = target
+
+    def add_reader(self, name: str, target: CommandTarget) -> None:
+        self._readers[name] = target
+
+    async def submit(self, command: Command, origin: Origin) -> Verdict:
+        """Carry `command` out if `origin` may; the verdict says what became of it and is safe to show.
+
+        One audit line per command, also for one whose caller gave up or whose target crashed: it may have been sent.
+        """
+        verdict = Verdict(Outcome.FAILED, "CMD-107", "given up before the answer came: it may have been carried out")
+        try:
+            verdict = await self._route(command, origin)
+        except Refused as error:
+            verdict = Verdict(Outcome.REFUSED, error.code, error.message)
+        except PlantgateError as error:
+            verdict = Verdict(Outcome.FAILED, error.code, error.message)
+        finally:
+            self._record(command, origin, verdict)
+        return verdict
+
+    def _record(self, command: Command, origin: Origin, verdict: Verdict) -> None:
+        self.commands[verdict.outcome] += 1
+        _audit.info(
+            "command",
+            actor=printable(origin.actor),
+            address=origin.address or "-",
+            command=_describe(command),
+            outcome=verdict.outcome,
+            reason=verdict.message or "-",
+        )
+
+    async def _route(self, command: Command, origin: Origin) -> Verdict:
+        if not origin.may_write:
+            raise Refused("CMD-101", f"{printable(origin.actor) or 'nobody'} may look but not command", "sign in first")
+        if isinstance(command, SignalReader):
+            reader = self._readers.get(command.reader)
+            if reader is None:
+                raise Refused("CMD-102", f"there is no reader named {printable(command.reader)}")
+            return await reader.execute(command)
+        return await self._write(command)
+
+    async def _write(self, command: WriteTag) -> Verdict:
+        tag = self._tree.find(command.path)
+        if tag is None:
+            raise Refused("CMD-103", f"there is no tag {printable(command.path)}")
+        definition = self._tree.definitions()[tag]
+        if not definition.writable:
+            raise Refused("CMD-104", f"{definition.path} is not writable", "set writable = true in its definition")
+        value, problem = coerce(command.value, definition.data_type)
+        if problem:
+            raise Refused("CMD-105", f"{definition.path}: {problem}")
+        if definition.kind is TagKind.MEMORY:
+            now = self._clock.wall()
+            self._tree.publish(Batch([tag], [value], [Quality.GOOD], [now], now))
+            return DONE
+        device = self._devices.get(definition.device)
+        if device is None:
+            raise Refused("CMD-106", f"{definition.path} belongs to device {definition.device}, which is not running")
+        return await device.execute(WriteTag(definition.path, value))
+
+
+def _describe(command: Command) -> str:
+    if isinstance(command, SignalReader):
+        return f"reader {printable(command.reader)} {command.action}"
+    return f"write {printable(command.path, _PATH_CHARS)} = {printable(command.value, _VALUE_CHARS)}"
