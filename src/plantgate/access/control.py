@@ -1,0 +1,228 @@
+"""A badge in, a decision out: reply on the reader, strike on the door, event in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from plantgate.access.door import Door
+from plantgate.access.rules import CardList, Ruling
+from plantgate.errors import PlantgateError
+from plantgate.limits import ACCESS_ANSWERS, ACCESS_JOURNAL_BACKLOG
+from plantgate.model.badge import AccessDecision, AccessVerdict, BadgeRead, Move
+from plantgate.model.command import Origin, ReaderAction, SignalReader
+from plantgate.model.seams import CommandGate, DecisionJournal, DecisionSink
+from plantgate.model.status import Health, PartStatus
+from plantgate.model.value import Batch
+from plantgate.runtime.clock import Clock
+from plantgate.runtime.log import get_logger, printable
+from plantgate.runtime.queues import Backlog
+from plantgate.runtime.tasks import TaskGroup
+
+_log = get_logger("access")
+# At a stop: what the answers under way, and then the disk, may still take. The owner allows 0.8 s for all of it.
+_LAST_ANSWERS_SECONDS = 0.2
+_LAST_STORE_SECONDS = 0.5
+
+
+_INTERRUPTED = "the gateway stopped or failed before it was done"
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since start; `unjournaled` are decisions that could not be stored, `shed` badges over the bound."""
+
+    unjournaled: int = 0
+    shed: int = 0
+    journal_error: str = ""
+
+
+class AccessControl:
+    """Implements `BadgeSink` and `ChangeSink`.
+
+    The reply leaves before the disk is asked: the journal is fsynced afterwards, in order, and only then are the sinks
+    (page, tags) told. `doors` maps a reader's name to the door beside it, `strikes` a strike's tag id to its door.
+    """
+
+    def __init__(
+        self,
+        cards: CardList,
+        doors: Mapping[str, Door],
+        strikes: Mapping[int, Door],
+        gate: CommandGate,
+        journal: DecisionJournal,
+        sinks: Sequence[DecisionSink],
+        clock: Clock,
+        tasks: TaskGroup,
+    ) -> None:
+        self._cards = cards
+        self._doors = doors
+        self._strikes = strikes
+        self._every_door = {id(door): door for door in (*doors.values(), *strikes.values())}.values()
+        self._gate = gate
+        self._journal = journal
+        self._sinks = sinks
+        self._clock = clock
+        self._tasks = tasks
+        self._backlog: Backlog[AccessDecision] = Backlog(ACCESS_JOURNAL_BACKLOG)
+        self._stored = asyncio.Event()
+        self._stored.set()
+        self._answers: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._started_at = clock.wall()
+        self.decisions: dict[tuple[str, AccessVerdict], int] = {}
+        self.counters = Counters()
+
+    def start(self) -> None:
+        self._tasks.spawn("journal", self._journal_decisions, restart=True)
+        for door in self._every_door:
+            self._tasks.spawn(f"door-{door.settings.name}", door.run, restart=True)
+
+    async def stop(self) -> None:
+        """Finish the answers under way, then release every strike that is on and store what was decided.
+
+        Drivers must still be running; badges that they report from now on are shed. No strike is left on by an answer
+        that comes late, and no decision is lost because its task is cancelled.
+        """
+        self._stopping = True
+        for _ in range(2):
+            if self._answers:
+                await asyncio.wait(self._answers, timeout=_LAST_ANSWERS_SECONDS)
+            for task in self._answers:
+                task.cancel()
+        await asyncio.gather(self._last_stored(), *(door.close() for door in self._every_door))
+        await self._tasks.stop()
+        await self._store()
+
+    async def _last_stored(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_STORE_SECONDS):
+                await self._stored.wait()
+
+    # BadgeSink
+
+    def badge(self, read: BadgeRead) -> None:
+        if read.move is Move.REMOVED or not read.uid:
+            return
+        if self._stopping or len(self._answers) >= ACCESS_ANSWERS:
+            self.counters.shed += 1
+            return
+        ruling = self._cards.rule(read.reader, read.uid)
+        key = (read.reader, ruling.verdict)
+        self.decisions[key] = self.decisions.get(key, 0) + 1
+        task = self._tasks.spawn("answer", lambda: self._answer(read, ruling))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _answer(self, read: BadgeRead, ruling: Ruling) -> None:
+        """Reply first: a person stands there. Then the door. Journaled in any case, as far as it came."""
+        accepted = ruling.verdict is AccessVerdict.ACCEPTED
+        decision = AccessDecision(
+            reader=read.reader,
+            uid=printable(read.uid),
+            holder=ruling.holder,
+            at=read.received_at,
+            verdict=ruling.verdict,
+            reason=ruling.reason,
+            reply_error=_INTERRUPTED,
+        )
+        try:
+            decision = await self._reply(decision, read, ReaderAction.ACCEPT if accepted else ReaderAction.DENY)
+            door = self._doors.get(read.reader)
+            if accepted and door is not None:
+                replied = decision
+                decision = _with_door(replied, door, _INTERRUPTED)
+                opened = await door.open(read.reader)
+                decision = _with_door(replied, door, "" if opened.done else opened.message)
+        finally:
+            self._keep(decision)
+
+    async def _reply(self, decision: AccessDecision, read: BadgeRead, action: ReaderAction) -> AccessDecision:
+        reply = await self._gate.submit(
+            SignalReader(read.reader, action), Origin(f"access:{read.reader}", may_write=True)
+        )
+        if not reply.done:
+            return replace(decision, reply_error=reply.message or "the reply failed")
+        return replace(decision, latency_us=(self._clock.mono_ns() - read.received_mono) // 1_000, reply_error="")
+
+    # ChangeSink
+
+    def changed(self, batch: Batch) -> None:
+        if not self._strikes:
+            return
+        for position, tag in enumerate(batch.tags):
+            if (door := self._strikes.get(tag)) is not None:
+                door.observe(batch.values[position], batch.qualities[position])
+
+    # the journal
+
+    async def _journal_decisions(self) -> None:
+        while True:
+            await self._backlog.wait()
+            await self._store()
+
+    def _keep(self, decision: AccessDecision) -> None:
+        if self._backlog.put(decision):
+            self._stored.clear()
+            return
+        self.counters.unjournaled += 1
+        self._journal_fails(f"the disk is slow: {ACCESS_JOURNAL_BACKLOG} decisions wait for it", "")
+
+    async def _store(self) -> None:
+        """One at a time, so that a cancelled or crashed append costs one decision, not all that wait."""
+        while taken := self._backlog.take(1):
+            entry = None
+            try:
+                entry = await self._journal.append(taken[0])
+            except PlantgateError as error:
+                self._journal_fails(error.message, error.hint)
+                continue
+            finally:
+                self.counters.unjournaled += entry is None
+            self.counters.journal_error = ""
+            for sink in self._sinks:
+                sink.decided(entry)
+        self._stored.set()
+
+    def _journal_fails(self, reason: str, hint: str) -> None:
+        if not self.counters.journal_error:
+            _log.error("the badge journal can't be written", reason=reason, next=hint or "-")
+        self.counters.journal_error = reason
+
+    def status(self) -> list[PartStatus]:
+        """A tile per door, and one for the journal while it fails."""
+        tiles = [
+            PartStatus(
+                "door",
+                door.settings.name,
+                Health.FAILED if door.stuck else Health.OK,
+                "stuck open" if door.stuck else ("open" if door.is_open else "closed"),
+                self._started_at,
+                reason=f"the strike can't be released: {door.stuck}" if door.stuck else "",
+                next_step="check the PLC that drives the strike; plantgate retries each second" if door.stuck else "",
+            )
+            for door in self._strikes.values()
+        ]
+        if self.counters.journal_error or self.counters.unjournaled:
+            tiles.append(
+                PartStatus(
+                    "store",
+                    "badge journal",
+                    Health.FAILED if self.counters.journal_error else Health.OK,
+                    "not written" if self.counters.journal_error else "recovered",
+                    self._started_at,
+                    reason=self.counters.journal_error,
+                    next_step="free disk space or check the rights of the data directory"
+                    if self.counters.journal_error
+                    else "",
+                    details={"lost": self.counters.unjournaled},
+                )
+            )
+        return tiles
+
+
+def _with_door(replied: AccessDecision, door: Door, problem: str) -> AccessDecision:
+    error = "; ".join(filter(None, [replied.reply_error, problem and f"door: {problem}"]))
+    return replace(replied, door=door.settings.name, reply_error=error)

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from plantgate.access import control as control_module
+from plantgate.access.control import AccessControl
+from plantgate.access.door import Door, DoorSettings
+from plantgate.access.rules import Card, CardList
+from plantgate.limits import ACCESS_ANSWERS
+from plantgate.model.badge import AccessVerdict, BadgeRead, Move
+from plantgate.model.command import DONE, Outcome, ReaderAction, SignalReader, Verdict, WriteTag
+from plantgate.model.quality import Quality
+from plantgate.model.status import Health
+from plantgate.model.value import Batch
+from plantgate.runtime.clock import ManualClock
+from plantgate.runtime.queues import Backlog
+from plantgate.runtime.tasks import TaskGroup
+from tests.access.conftest import FakeGate, FakeJournal, FakePage
+
+ADA, STRANGER = "04A1B2C3", "04DEAD00"
+STRIKE = 17
+NO_PLC = Verdict(Outcome.FAILED, "MB-101", "PLC1 does not answer")
+
+
+@dataclass
+class Site:
+    control: AccessControl
+    clock: ManualClock
+    tasks: TaskGroup
+
+    def badge(self, uid: str, reader: str = "entrance", move: Move = Move.READ, age_us: int = 0) -> None:
+        received = self.clock.mono_ns() - age_us * 1_000
+        self.control.badge(BadgeRead(reader, uid, "", "NFC", "ISO14443A", move, self.clock.wall(), received))
+
+    async def settle(self) -> None:
+        await self.clock.advance(0)
+
+
+@pytest_asyncio.fixture
+async def site(gate: FakeGate, journal: FakeJournal, page: FakePage, clock: ManualClock) -> AsyncIterator[Site]:
+    cards = CardList([Card(ADA, "Ada", frozenset({"entrance", "desk"}))])
+    door = Door(DoorSettings("Main", "[default]Strike", 3.0), gate, clock)
+    tasks = TaskGroup("access", clock)
+    control = AccessControl(cards, {"entrance": door}, {STRIKE: door}, gate, journal, [page], clock, tasks)
+    control.start()
+    await clock.advance(0)
+    yield Site(control, clock, tasks)
+    await tasks.stop()
+
+
+async def test_an_accept_replies_then_opens_then_is_journaled_then_shown(
+    site: Site, gate: FakeGate, journal: FakeJournal, order: list[str]
+) -> None:
+    at = site.clock.wall()
+    site.badge(ADA, age_us=1_500)
+    await site.settle()
+    assert order == ["reply", "strike", "journal", "page"]
+    assert [command for _, command in gate.log] == [
+        SignalReader("entrance", ReaderAction.ACCEPT),
+        WriteTag("[default]Strike", True),
+    ]
+    assert all(origin.may_write and origin.actor == "access:entrance" for origin in gate.origins)
+    (row,) = journal.rows
+    assert (row.reader, row.uid, row.holder, row.at, row.door) == ("entrance", ADA, "Ada", at, "Main")
+    assert (row.verdict, row.latency_us, row.reply_error) == (AccessVerdict.ACCEPTED, 1_500, "")
+    await site.clock.advance(10)
+    assert gate.writes() == [(0, True), (3, False)]
+    assert site.control.decisions == {("entrance", AccessVerdict.ACCEPTED): 1}
+
+
+async def test_a_deny_opens_nothing(site: Site, gate: FakeGate, journal: FakeJournal) -> None:
+    site.badge(STRANGER)
+    site.badge(ADA, reader="store")
+    await site.settle()
+    assert [command for _, command in gate.log] == [
+        SignalReader("entrance", ReaderAction.DENY),
+        SignalReader("store", ReaderAction.DENY),
+    ]
+    assert [(row.reason, row.holder, row.door) for row in journal.rows] == [
+        ("unknown card", "", ""),
+        ("card is not allowed at this reader", "Ada", ""),
+    ]
+
+
+async def test_a_reader_without_a_door_is_answered(site: Site, gate: FakeGate, journal: FakeJournal) -> None:
+    site.badge(ADA, reader="desk")
+    await site.settle()
+    assert gate.writes() == []
+    assert (journal.rows[0].verdict, journal.rows[0].door) == (AccessVerdict.ACCEPTED, "")
+
+
+async def test_removed_cards_and_cards_without_an_id_are_no_badges(site: Site, gate: FakeGate) -> None:
+    site.badge(ADA, move=Move.REMOVED)
+    site.badge("")
+    await site.settle()
+    assert gate.log == []
+    for move in (Move.READ, Move.INSERTED, Move.PASSED):
+        site.badge(ADA, move=move)
+    await site.settle()
+    assert site.control.decisions == {("entrance", AccessVerdict.ACCEPTED): 3}
+
+
+async def test_a_reader_that_does_not_take_the_reply_is_told_in_the_journal(
+    site: Site, gate: FakeGate, journal: FakeJournal
+) -> None:
+    gone = Verdict(Outcome.FAILED, "SC-301", "the reader is not connected")
+    gate.answer = lambda command: gone if isinstance(command, SignalReader) else DONE
+    site.badge(ADA)
+    await site.settle()
+    (row,) = journal.rows
+    assert (row.latency_us, row.reply_error) == (None, "the reader is not connected")
+    assert (row.verdict, row.door) == (AccessVerdict.ACCEPTED, "Main")
+
+
+async def test_a_door_that_does_not_open_is_told_in_the_journal(
+    site: Site, gate: FakeGate, journal: FakeJournal
+) -> None:
+    gate.answer = lambda command: NO_PLC if isinstance(command, WriteTag) else DONE
+    site.badge(ADA, age_us=700)
+    await site.settle()
+    (row,) = journal.rows
+    assert (row.verdict, row.latency_us) == (AccessVerdict.ACCEPTED, 700)
+    assert row.reply_error == "door: PLC1 does not answer"
+    await site.clock.advance(4)
+    (tile,) = site.control.status()
+    assert (tile.name, tile.health, tile.reason) == (
+        "Main",
+        Health.FAILED,
+        "the strike can't be released: PLC1 does not answer",
+    )
+    gate.answer = lambda _: DONE
+    await site.clock.advance(2)
+    assert site.control.status()[0].health is Health.OK
+
+
+async def test_a_journal_that_fails_is_counted_shown_and_recovers(
+    site: Site, journal: FakeJournal, page: FakePage
+) -> None:
+    journal.broken = True
+    for _ in range(3):
+        site.badge(STRANGER)
+    await site.settle()
+    assert page.entries == []
+    assert site.control.counters.unjournaled == 3
+    tile = site.control.status()[-1]
+    assert (tile.name, tile.health, tile.reason) == ("badge journal", Health.FAILED, "the disk is full")
+    assert tile.details == {"lost": 3}
+    journal.broken = False
+    site.badge(STRANGER)
+    await site.settle()
+    assert len(page.entries) == 1
+    tile = site.control.status()[-1]
+    assert (tile.health, tile.state, tile.details) == (Health.OK, "recovered", {"lost": 3})
+
+
+async def test_a_crash_of_the_journal_costs_one_decision_not_all_that_wait(site: Site, journal: FakeJournal) -> None:
+    journal.crashes = 1
+    for _ in range(10):
+        site.badge(STRANGER)
+    await site.clock.advance(5)
+    assert len(journal.rows) == 9
+    assert site.control.counters.unjournaled == 1
+    assert len(site.tasks.crashes) == 1
+
+
+async def test_badges_over_the_bound_are_shed_and_counted(site: Site, gate: FakeGate, journal: FakeJournal) -> None:
+    answered = asyncio.Event()
+    gate.hold = lambda _: answered
+    for _ in range(ACCESS_ANSWERS + 5):
+        site.badge(STRANGER)
+    await site.settle()
+    assert len(gate.log) == ACCESS_ANSWERS
+    assert site.control.counters.shed == 5
+    answered.set()
+    await site.settle()
+    assert len(journal.rows) == ACCESS_ANSWERS
+    site.badge(STRANGER)  # room again
+    await site.settle()
+    assert len(journal.rows) == ACCESS_ANSWERS + 1
+
+
+async def test_a_disk_that_is_too_slow_is_shown(site: Site, journal: FakeJournal) -> None:
+    journal.disk = asyncio.Event()
+    site.control._backlog = Backlog(2)
+    control_task = [task for task in site.tasks._tasks if task.get_name().endswith("journal")]
+    assert len(control_task) == 1
+    for _ in range(4):
+        site.badge(STRANGER)
+    await site.settle()
+    assert site.control.counters.unjournaled == 2
+    assert "the disk is slow" in site.control.status()[-1].reason
+    assert site.control.status()[-1].health is Health.FAILED
+
+
+async def test_a_defect_in_a_driver_still_leaves_a_row(site: Site, gate: FakeGate, journal: FakeJournal) -> None:
+    def crash(_: object) -> Verdict:
+        raise ZeroDivisionError
+
+    gate.answer = crash
+    site.badge(ADA)
+    await site.settle()
+    (row,) = journal.rows
+    assert (row.verdict, row.latency_us) == (AccessVerdict.ACCEPTED, None)
+    assert "stopped or failed" in row.reply_error
+    assert len(site.tasks.crashes) == 1
+
+
+async def test_a_forged_id_can_not_forge_a_row(site: Site, journal: FakeJournal) -> None:
+    site.badge("\x1b[2J" + "A" * 100_000)
+    await site.settle()
+    assert journal.rows[0].uid.isprintable()
+    assert len(journal.rows[0].uid) < 300
+
+
+async def test_a_strike_left_on_is_released(site: Site, gate: FakeGate) -> None:
+    site.control.changed(Batch([3, STRIKE], [True, True], [Quality.GOOD, Quality.BAD_STALE], [1, 1], 1))
+    await site.settle()
+    assert gate.writes() == []
+    site.control.changed(Batch([3, STRIKE], [True, True], [Quality.GOOD, Quality.GOOD], [1, 1], 1))
+    await site.settle()
+    assert gate.writes() == [(0, False)]
+
+
+# the end
+
+
+async def test_stop_releases_the_strike_and_stores_what_waits(site: Site, gate: FakeGate, journal: FakeJournal) -> None:
+    journal.disk = asyncio.Event()
+    site.badge(ADA)
+    for _ in range(5):
+        site.badge(STRANGER)
+    await site.clock.advance(1)
+    assert journal.rows == []
+    asyncio.get_running_loop().call_later(0.05, journal.disk.set)
+    await site.control.stop()
+    assert gate.writes() == [(0, True), (1, False)]
+    assert len(journal.rows) == 6
+    assert len(site.tasks) == 0
+
+
+async def test_an_answer_under_way_at_the_stop_leaves_no_strike_on_and_a_row(
+    site: Site, gate: FakeGate, journal: FakeJournal
+) -> None:
+    answered = asyncio.Event()
+    gate.hold = lambda command: answered if isinstance(command, SignalReader) else None
+    site.badge(ADA)
+    await site.settle()
+    asyncio.get_running_loop().call_later(0.02, answered.set)  # the reply comes when the stop has begun
+    await site.control.stop()
+    assert gate.writes() == [(0, True), (0, False)]
+    assert [row.reply_error for row in journal.rows] == [""]
+
+
+async def test_an_answer_that_never_comes_is_journaled_at_the_stop(
+    site: Site, gate: FakeGate, journal: FakeJournal
+) -> None:
+    never = asyncio.Event()
+    gate.hold = lambda command: never if isinstance(command, WriteTag) and command.value is True else None
+    site.badge(ADA, age_us=300)
+    await site.settle()
+    await site.control.stop()
+    assert gate.writes() == [(0, True), (0, False)]
+    (row,) = journal.rows
+    assert (row.verdict, row.latency_us) == (AccessVerdict.ACCEPTED, 300)
+    assert row.reply_error == f"door: {control_module._INTERRUPTED}"
+
+
+async def test_an_answer_that_comes_after_the_doors_were_closed_opens_nothing(
+    site: Site, gate: FakeGate, journal: FakeJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_module, "_LAST_ANSWERS_SECONDS", 0.01)
+    journal.disk, answered = asyncio.Event(), asyncio.Event()
+    site.badge(STRANGER)
+    await site.settle()
+    gate.hold = lambda command: answered if isinstance(command, SignalReader) else None
+    site.badge(ADA)
+    await site.settle()
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.1, answered.set)
+    loop.call_later(0.2, journal.disk.set)  # until then the stop waits for the disk
+    await site.control.stop()
+    assert gate.writes() == []
+    assert [(row.uid, row.latency_us) for row in journal.rows] == [(STRANGER, 0), (ADA, None)]
+
+
+async def test_a_badge_after_the_stop_is_shed(site: Site, gate: FakeGate, journal: FakeJournal) -> None:
+    await site.control.stop()
+    site.badge(ADA)
+    await site.settle()
+    assert gate.log == []
+    assert site.control.counters.shed == 1
+    assert len(site.tasks) == 0
+
+
+async def test_every_door_is_served_even_if_its_strike_is_not_watched(
+    gate: FakeGate, journal: FakeJournal, clock: ManualClock
+) -> None:
+    """Two doors on one strike, or a strike without a tag: whoever opens must also release."""
+    doors = {name: Door(DoorSettings(name, "[default]Strike", 3.0), gate, clock) for name in ("a", "b")}
+    cards = CardList([Card(ADA, "Ada", frozenset({"*"}))])
+    tasks = TaskGroup("access", clock)
+    control = AccessControl(cards, doors, {STRIKE: doors["a"]}, gate, journal, [], clock, tasks)
+    control.start()
+    control.badge(BadgeRead("b", ADA, "", "", "", Move.READ, 1, clock.mono_ns()))
+    await clock.advance(10)
+    assert gate.writes() == [(0, True), (3, False)]
+    await control.stop()
