@@ -78,7 +78,11 @@ class TagReader(Protocol):
 
 
 class HistoryReader(Protocol):
-    async def query(self, path: str, start: int, end: int, max_points: int | None = None) -> Series: ...
+    async def query(
+        self, path: str, start: int, end: int, max_points: int | None = None, *, seed: bool = False
+    ) -> Series:
+        """Points from `start` to `end`; with `seed` also the newest one before, which still held at `start`."""
+        ...
 
     async def stats(self) -> StoreStats: ...
 
