@@ -125,7 +125,7 @@ export const api = {
     ask<Listing<BadgeEvent>>('GET', `/api/v1/badge-events?${query({ limit, before })}`),
 
   history: (path: string, span: HistorySpan, signal?: AbortSignal) =>
-    ask<History>('GET', `/api/v1/history?${query({ path, from: span.from, to: span.to, max_points: span.maxPoints })}`, undefined, signal),
+    ask<History>('GET', `/api/v1/history?${query({ path, from: span.from, to: span.to, max_points: span.maxPoints, seed: 'true' })}`, undefined, signal),
 
   historyCsvUrl: (path: string, span: HistorySpan) => `/api/v1/history?${query({ path, from: span.from, to: span.to, format: 'csv' })}`,
 

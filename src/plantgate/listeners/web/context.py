@@ -1,0 +1,35 @@
+"""Everything the web side may see, handed over by `app.py` in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from plantgate.model.gateway import GatewayInfo, PortRow, Sample
+from plantgate.model.seams import CommandGate, DecisionJournal, HistoryReader, TagReader
+from plantgate.model.status import GatewayState, PartStatus
+from plantgate.runtime.clock import Clock
+from plantgate.security.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """`hosts` are the names under which this gateway may be addressed (see guard.py); `redeem` turns a one-time
+    sign-in token into an actor, once.
+    """
+
+    info: GatewayInfo
+    clock: Clock
+    state: Callable[[], GatewayState]
+    tags: TagReader
+    gate: CommandGate
+    history: HistoryReader
+    journal: DecisionJournal
+    statuses: Callable[[], Sequence[PartStatus]]
+    ports: Callable[[], Awaitable[Sequence[PortRow]]]
+    samples: Callable[[], Iterable[Sample]]
+    sessions: Sessions
+    redeem: Callable[[str], str | None]
+    hosts: frozenset[str]
+    static: Path

@@ -1,0 +1,161 @@
+"""An HTTP or HTTPS listener: binds its port, keeps trying while somebody else holds it, says how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from plantgate.listeners.web.embedded import EmbeddedServer
+from plantgate.listeners.web.protocol import ListenerConfig
+from plantgate.model.status import Health, PartStatus, PortOwner
+from plantgate.runtime.clock import Clock
+from plantgate.runtime.log import get_logger
+from plantgate.runtime.streams import PortUnavailable, bind
+from plantgate.runtime.tasks import TaskGroup
+from plantgate.runtime.worker import Worker
+
+_log = get_logger("listeners.web")
+RETRY_SECONDS = 5.0
+_STOP_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Who holds the port and what to do; asked of the port atlas when binding fails."""
+
+    owner: PortOwner | None
+    next_step: str
+
+
+class HttpListener:
+    """`name` is the atlas name (http, https). Port 0 means off.
+
+    `start` returns when the first attempt to bind is over; a port that is taken is tried again every RETRY_SECONDS, so
+    that the listener comes up by itself when it is free.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        port: int,
+        keep_alive: int,
+        clock: Clock,
+        tasks: TaskGroup,
+        explain: Callable[[int], Conflict],
+    ) -> None:
+        self.name = name
+        self.address = address
+        self.port = port
+        self._keep_alive = keep_alive
+        self._clock = clock
+        self._tasks = tasks
+        self._explain = explain
+        self._application: ASGIApp | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._config: ListenerConfig | None = None
+        self._server: EmbeddedServer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._told = ""
+        self._status = self._part(Health.DISABLED, "off")
+
+    def _part(self, health: Health, state: str, reason: str = "", next_step: str = "") -> PartStatus:
+        details: dict[str, str | int | float | None] = {"address": self.address, "port": self.port}
+        return PartStatus("listener", self.name, health, state, self._clock.wall(), reason, next_step, details)
+
+    async def start(self, application: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
+        if self.port == 0:
+            return
+        self._application, self._tls, self._server = application, tls, None
+        tried = asyncio.Event()
+        self._task = self._tasks.spawn(self.name, lambda: self._run(tried), restart=True)
+        await tried.wait()
+
+    def fail(self, reason: str, next_step: str) -> None:
+        """The listener can't even be tried: its certificate is unusable."""
+        self._status = self._part(Health.FAILED, "not started", reason, next_step)
+        _log.error("a listener can't start", listener=self.name, reason=reason, next=next_step)
+
+    async def _run(self, tried: asyncio.Event) -> None:
+        assert self._application is not None
+        listener = await self._bind(tried)
+        self._config = ListenerConfig(self._application, keep_alive=self._keep_alive, tls=self._tls)
+        self._server = EmbeddedServer(self._config, self._tasks)
+        self._status = self._part(Health.OK, "listening")
+        _log.info("listening", listener=self.name, address=self.address, port=self.port)
+        # The socket queues connections from `bind` on: whoever connects now is answered when the loop gets there.
+        tried.set()
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            self._server.close_now()
+            listener.close()
+            self._status = self._part(Health.DISABLED, "stopped")
+
+    async def _bind(self, tried: asyncio.Event) -> socket.socket:
+        """The port, as soon as it can be had."""
+        while True:
+            try:
+                return bind(self.address, self.port)
+            except PortUnavailable as error:
+                try:
+                    await self._refused(error)
+                finally:
+                    tried.set()
+            await self._clock.sleep(RETRY_SECONDS)
+
+    async def _refused(self, error: PortUnavailable) -> None:
+        """Say it once, with the process that holds the port; keep saying it on the overview."""
+        state = "port taken" if error.taken else "can't bind"
+        if self._status.health is not Health.FAILED:
+            # Should the look-up itself fail, this much is known.
+            self._status = self._part(Health.FAILED, state, error.message, error.hint)
+        conflict = Conflict(None, error.hint)
+        if error.taken:
+            conflict = await self._look_up(self.port)
+        holder = f", held by {conflict.owner}" if conflict.owner is not None else ""
+        reason = f"{error.message}{holder}"
+        if self._told != reason:
+            self._told = reason
+            self._status = self._part(Health.FAILED, state, reason, conflict.next_step or error.hint)
+            _log.error(
+                "a port can't be opened, the other listeners go on",
+                listener=self.name,
+                reason=reason,
+                next=self._status.next_step,
+            )
+
+    async def _look_up(self, port: int) -> Conflict:
+        """Asking the operating system for every process takes too long for the event loop."""
+        worker = Worker("port-owner")
+        try:
+            return await worker.run(self._explain, port)
+        finally:
+            await worker.close()
+
+    @property
+    def connections(self) -> int:
+        return self._config.admission.connections if self._config else 0
+
+    @property
+    def refused(self) -> int:
+        return self._config.admission.refused if self._config else 0
+
+    def status(self) -> list[PartStatus]:
+        return [self._status]
+
+    async def stop(self) -> None:
+        """Close the port, finish what is being answered within a second, end. Nothing of ours is open afterwards."""
+        if self._task is None:
+            return
+        if self._server is None:
+            self._task.cancel()  # still waiting for its port
+        else:
+            self._server.finish()
+        await asyncio.wait([self._task], timeout=_STOP_SECONDS)
+        self._task.cancel()
