@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
-from tests.drivers.modbus.rude import RudeDevice
 
 from plantgate.drivers.modbus import ModbusDevice, ModbusOptions
 from plantgate.model.tag import TagDefinition, TagKind
 from plantgate.model.value import Batch, DataType, Scalar
 from plantgate.runtime.clock import SystemClock
 from plantgate.runtime.tasks import TaskGroup
+from tests.drivers.modbus.rude import RudeDevice
 
 
 class Tags:

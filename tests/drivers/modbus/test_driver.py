@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.drivers.modbus.rude import RudeDevice
 
 from plantgate.drivers.modbus import ModbusDevice, ModbusOptions
 from plantgate.errors import ConfigError
@@ -18,6 +17,7 @@ from plantgate.model.status import Health
 from plantgate.model.value import Scalar
 from plantgate.protocols.modbus import ExceptionCode, Function, MaskWriteRegister, Read, WriteCoils, WriteRegister
 from plantgate.runtime.clock import SystemClock
+from tests.drivers.modbus.rude import RudeDevice
 
 if TYPE_CHECKING:
     from tests.drivers.modbus.conftest import Start, Tags
@@ -286,9 +286,8 @@ async def test_a_write_goes_before_the_polls_that_wait(
 
 
 async def test_two_rates_are_two_schedules(rude: RudeDevice, tags: Tags, eventually: Eventually) -> None:
-    from tests.drivers.modbus.conftest import definition
-
     from plantgate.runtime.tasks import TaskGroup
+    from tests.drivers.modbus.conftest import definition
 
     clock = SystemClock()
     points = [(0, definition("HR1"), 0.02), (1, definition("HR100"), 60.0), (2, definition("HR200"), 0.0)]

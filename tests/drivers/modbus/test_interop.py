@@ -9,7 +9,6 @@ import pytest_asyncio
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType as Sim
 from pymodbus.simulator import SimData, SimDevice
-from tests.drivers.modbus.conftest import definition
 
 from plantgate.drivers.modbus import ModbusDevice, ModbusOptions
 from plantgate.model.command import WriteTag
@@ -17,6 +16,7 @@ from plantgate.model.quality import Quality
 from plantgate.model.value import DataType
 from plantgate.runtime.clock import SystemClock
 from plantgate.runtime.tasks import TaskGroup
+from tests.drivers.modbus.conftest import definition
 
 if TYPE_CHECKING:
     from tests.drivers.modbus.conftest import Tags

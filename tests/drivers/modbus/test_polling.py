@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 
 import pytest
-from tests.drivers.modbus.conftest import Tags
 
 from plantgate.drivers.modbus.address import parse_address
 from plantgate.drivers.modbus.options import ModbusOptions
@@ -19,6 +18,7 @@ from plantgate.model.quality import Quality
 from plantgate.model.value import DataType
 from plantgate.protocols.modbus import ExceptionReply, Reply, TimedOut
 from plantgate.runtime.clock import ManualClock
+from tests.drivers.modbus.conftest import Tags
 
 
 class Line(Session):

@@ -1,0 +1,350 @@
+"""The composition root: the only place where siblings meet. Read it from `Gateway.__init__` to see the whole flow.
+
+PLC -> ModbusDevice --\\                          /-> Historian
+                       +-> TagTree (batches) ----+-> StreamHub (pages)
+reader -> SpringCoreReader -> AccessControl      \\-> doors
+                 ^                  |
+                 +----- Gate <------+---- pages, REST
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import plantgate
+from plantgate.access.control import AccessControl
+from plantgate.access.door import Door, DoorSettings
+from plantgate.access.rules import Card, CardList
+from plantgate.config.document import Configuration, Device
+from plantgate.config.document import Reader as ReaderEntry
+from plantgate.drivers.modbus.address import address_problem as modbus_address_problem
+from plantgate.drivers.modbus.driver import ModbusDevice
+from plantgate.drivers.modbus.options import ModbusOptions
+from plantgate.drivers.springcore.reader import ReaderOptions, SpringCoreReader
+from plantgate.drivers.springcore.tags import reader_tag_definitions
+from plantgate.errors import ConfigError
+from plantgate.historian.journal import Journal
+from plantgate.historian.service import Historian, HistoryOptions
+from plantgate.listeners.web import static_folder
+from plantgate.listeners.web.application import Secure, application
+from plantgate.listeners.web.context import WebContext
+from plantgate.listeners.web.readers import ReaderBoard
+from plantgate.listeners.web.server import Conflict, HttpListener
+from plantgate.listeners.web.stream import StreamHub
+from plantgate.model.badge import JournalEntry
+from plantgate.model.gateway import GatewayInfo, PortRow, Sample
+from plantgate.model.seams import StatusSource
+from plantgate.model.status import GatewayState, Health, PartStatus
+from plantgate.model.tag import TagDefinition, TagKind
+from plantgate.ports.live import port_rows
+from plantgate.ports.owners import describe_conflict
+from plantgate.protocols.scrdr import Checksum
+from plantgate.runtime.clock import Clock
+from plantgate.runtime.lag import LagMeter
+from plantgate.runtime.lockfile import LockFile
+from plantgate.runtime.log import get_logger
+from plantgate.runtime.tasks import TaskGroup
+from plantgate.runtime.worker import Worker
+from plantgate.security import sign_in
+from plantgate.security.certificate import server_context
+from plantgate.security.sessions import Sessions
+from plantgate.tags.ageing import stale_limits, sweep
+from plantgate.tags.gate import Gate
+from plantgate.tags.tree import TagTree
+
+_log = get_logger("gateway")
+# Strikes are released and journal entries stored within it, or the stop goes on without them: 2 s is the promise.
+_ACCESS_STOP_SECONDS = 0.8
+_STORE_STOP_SECONDS = 0.6
+
+
+class Gateway:
+    """One gateway on one data directory. `start`, then `stop`; the state is what /StatusPing says."""
+
+    def __init__(self, configuration: Configuration, data_dir: Path, clock: Clock) -> None:
+        """Raises ConfigError for what only the parts can judge (an address that is none). Opens nothing."""
+        self.configuration = configuration
+        self.data_dir = data_dir
+        self._clock = clock
+        self.state = GatewayState.STARTING
+        self.info = GatewayInfo(
+            configuration.gateway.name, plantgate.__version__, "Independent", str(data_dir), clock.wall()
+        )
+        self._tasks = {
+            name: TaskGroup(name, clock, random.random)
+            for name in ("gateway", "access", "drivers", "pages", "listeners")
+        }
+        self.tree = TagTree(self._definitions(), clock)
+        self.gate = Gate(self.tree, clock)
+        self.historian = Historian(data_dir, clock, HistoryOptions(keep_days=configuration.history.keep / 86_400))
+        self.journal = Journal(data_dir, clock)
+        self.hub, self.board, self.lag = StreamHub(), ReaderBoard(), LagMeter(clock)
+        self.access = self._build_access()
+        self.devices = [self._build_device(device) for device in configuration.devices if device.enabled]
+        self.readers = [self._build_reader(reader) for reader in configuration.readers if reader.enabled]
+        self.listeners = self._build_listeners()
+        self._connect_parts()
+        self._lock: LockFile | None = None
+
+    # building
+
+    def _definitions(self) -> list[TagDefinition]:
+        readers = [reader_tag_definitions(reader.name) for reader in self.configuration.readers if reader.enabled]
+        return [*self.configuration.tags, *(definition for group in readers for definition in group)]
+
+    def _build_access(self) -> AccessControl:
+        cards = CardList(
+            Card(card.uid, card.holder, frozenset(card.readers)) for card in self.configuration.cards if card.enabled
+        )
+        doors = {
+            door.name: Door(DoorSettings(door.name, door.strike, door.pulse), self.gate, self._clock)
+            for door in self.configuration.doors
+        }
+        beside = {name: doors[door.name] for door in self.configuration.doors for name in door.readers}
+        strikes = {self._tag(door.settings.strike): door for door in doors.values()}
+        return AccessControl(
+            cards,
+            beside,
+            strikes,
+            self.gate,
+            self.journal,
+            [self.hub, self.board, self],
+            self._clock,
+            self._tasks["access"],
+        )
+
+    def _tag(self, path: str) -> int:
+        tag = self.tree.find(path)
+        if tag is None:
+            raise ConfigError("APP-101", f"there is no tag {path}", "define it in plantgate.toml or tags/")
+        return tag
+
+    def _build_device(self, device: Device) -> ModbusDevice:
+        points = [
+            (tag, definition, self.configuration.group_rate(definition.group))
+            for tag, definition in enumerate(self.tree.definitions())
+            if definition.kind is TagKind.DEVICE and definition.device == device.name
+        ]
+        return ModbusDevice(device.name, modbus_options(device), points, self._clock, self.tree, random.random)
+
+    def _build_reader(self, reader: ReaderEntry) -> SpringCoreReader:
+        ids = {definition.path: tag for tag, definition in enumerate(self.tree.definitions())}
+        return SpringCoreReader(
+            reader.name,
+            reader.host,
+            reader.port,
+            clock=self._clock,
+            tasks=self._tasks["drivers"],
+            badges=self.access,
+            batches=self.tree,
+            tag_ids=ids,
+            options=ReaderOptions(checksum=Checksum(reader.checksum), repeat_seconds=reader.repeat_interval),
+        )
+
+    def _build_listeners(self) -> dict[str, HttpListener]:
+        web, server = self.configuration.web, self.configuration.web_server
+        keep_alive = max(1, server.keep_alive_timeout_ms // 1_000)
+        ports = {"http": server.port, "https": server.ssl_port}
+        return {
+            name: HttpListener(
+                name, web.address, port, keep_alive, self._clock, self._tasks["listeners"], self._explain
+            )
+            for name, port in ports.items()
+        }
+
+    @staticmethod
+    def _explain(port: int) -> Conflict:
+        owner, next_step = describe_conflict(port)
+        return Conflict(owner, next_step)
+
+    def _connect_parts(self) -> None:
+        for device in self.devices:
+            self.gate.add_device(device.name, device)
+        for reader in self.readers:
+            self.gate.add_reader(reader.name, reader)
+        recorded = [(tag, each) for tag, each in enumerate(self.tree.definitions()) if each.history]
+        if self.configuration.history.enabled:
+            self.historian.register(recorded)
+            self.tree.add_sink(self.historian)
+        self.tree.add_sink(self.access)
+        self.tree.add_sink(self.hub)
+
+    # DecisionSink
+
+    def decided(self, entry: JournalEntry) -> None:
+        """Hand a decision back to its reader, for its tags and tile."""
+        for reader in self.readers:
+            if reader.name == entry.decision.reader:
+                reader.decided(entry.decision)
+
+    # life
+
+    async def start(self) -> None:
+        """Listeners first, so that whoever asks hears STARTING; then stores, then devices.
+
+        Raises Unavailable if another process uses the data directory. A port that is taken, a store that can't be
+        opened or a device that is away is no reason not to start: each is shown with its next step.
+        """
+        self._lock = LockFile(self.data_dir / "state" / "gateway.lock")
+        await self._start_listeners()
+        await self.historian.start()
+        await self.journal.start()
+        self.access.start()
+        devices = frozenset(device.name for device in self.devices)
+        rates = {group.name: group.rate for group in self.configuration.tag_groups}
+        limits = stale_limits(self.tree, rates, devices)
+        self._tasks["gateway"].spawn("ageing", lambda: sweep(self.tree, limits, self._clock), restart=True)
+        self._tasks["gateway"].spawn("lag", self.lag.run, restart=True)
+        for device in self.devices:
+            self._tasks["drivers"].spawn(device.name, device.run, restart=True)
+        for reader in self.readers:
+            reader.start()
+        self.state = GatewayState.RUNNING
+        _log.info("running", gateway=self.info.name, version=self.info.version, tags=len(self.tree.definitions()))
+        for warning in self.configuration.warnings:
+            _log.warning(warning)
+
+    async def _start_listeners(self) -> None:
+        context = self._web_context()
+        server = self.configuration.web_server
+        secure = Secure(server.require_ssl, server.force_secure_redirect, server.ssl_port)
+        app = application(context, self.hub, self.board, self._tasks["pages"], secure)
+        self.hub.start(context, self._tasks["pages"])
+        await self.listeners["http"].start(app)
+        https = self.listeners["https"]
+        if https.port:
+            worker = Worker("certificate")
+            try:
+                tls = await worker.run(server_context, self.data_dir, self._clock)
+            except (ConfigError, OSError) as error:
+                https.fail(str(error), "see the log; plain HTTP goes on")
+            else:
+                await https.start(app, tls)
+            finally:
+                await worker.close()
+
+    def _web_context(self) -> WebContext:
+        server = self.configuration.web_server
+        hosts = {"localhost", socket.gethostname().lower(), server.public_address.lower()} - {""}
+        return WebContext(
+            info=self.info,
+            clock=self._clock,
+            state=lambda: self.state,
+            tags=self.tree,
+            gate=self.gate,
+            history=self.historian,
+            journal=self.journal,
+            statuses=self.statuses,
+            ports=self.ports,
+            samples=self.samples,
+            sessions=Sessions(self._clock),
+            redeem=lambda token: sign_in.redeem(self.data_dir, token, self._clock),
+            hosts=frozenset(hosts),
+            static=static_folder(),
+        )
+
+    async def stop(self) -> None:
+        """In order: strikes released, devices left, what was read stored, listeners last. Under 2 s."""
+        self.state = GatewayState.STOPPING
+        _log.info("stopping")
+        try:
+            async with asyncio.timeout(_ACCESS_STOP_SECONDS):
+                await self.access.stop()
+        except TimeoutError:
+            _log.error("a door strike or the badge journal did not finish in time")
+            await self._tasks["access"].stop()
+        await asyncio.gather(*(reader.stop() for reader in self.readers))
+        await self._tasks["drivers"].stop()
+        await self._tasks["gateway"].stop()
+        try:
+            async with asyncio.timeout(_STORE_STOP_SECONDS):
+                await asyncio.gather(self.historian.stop(), self.journal.stop())
+        except TimeoutError:
+            _log.error("the disk did not take the last values in time: what was reported as stored is stored")
+        await asyncio.gather(*(listener.stop() for listener in self.listeners.values()))
+        await self._tasks["pages"].stop()
+        await self._tasks["listeners"].stop()
+        if self._lock is not None:
+            self._lock.release()
+        _log.info("stopped")
+
+    # what others ask
+
+    def statuses(self) -> Sequence[PartStatus]:
+        """Every part that has a tile, listeners first."""
+        sources: list[StatusSource] = [*self.listeners.values(), *self.devices, *self.readers]
+        sources += [self.access, self.historian, self.journal]
+        parts = [part for source in sources for part in source.status()]
+        crashes = [
+            PartStatus(
+                "task",
+                crash.task,
+                Health.FAILED,
+                "crashed",
+                crash.at,
+                crash.text,
+                "a defect of plantgate: see wrapper.log and report it",
+            )
+            for group in self._tasks.values()
+            for crash in group.crashes
+        ]
+        return [*parts, *crashes]
+
+    async def ports(self) -> Sequence[PortRow]:
+        """Every port as it is now. Asking the system takes too long for the event loop."""
+        worker = Worker("ports")
+        try:
+            return await worker.run(port_rows, self.configuration, self.statuses())
+        finally:
+            await worker.close()
+
+    def samples(self) -> Iterator[Sample]:
+        """Figures for /metrics that no tile has."""
+        yield Sample("plantgate_tags", "gauge", "tags in the tree", (), len(self.tree.definitions()))
+        yield Sample("plantgate_tags_good", "gauge", "tags whose quality is good", (), self.tree.good_count())
+        yield Sample("plantgate_tag_changes_total", "counter", "changes of tags since start", (), self.tree.changes)
+        for (reader, verdict), count in sorted(self.access.decisions.items()):
+            labels = (("reader", reader), ("verdict", str(verdict)))
+            yield Sample("plantgate_badge_decisions_total", "counter", "badges decided since start", labels, count)
+        yield Sample("plantgate_badges_shed_total", "counter", "badges over the bound", (), self.access.counters.shed)
+        for outcome, count in self.gate.commands.items():
+            yield Sample(
+                "plantgate_commands_total", "counter", "commands through the gate", (("outcome", str(outcome)),), count
+            )
+        for name, listener in self.listeners.items():
+            where = (("listener", name),)
+            yield Sample("plantgate_connections", "gauge", "open connections", where, listener.connections)
+            yield Sample("plantgate_connections_refused_total", "counter", "over the bound", where, listener.refused)
+        yield Sample("plantgate_pages", "gauge", "pages on the live stream", (), self.hub.clients)
+        yield Sample("plantgate_loop_lag_seconds", "gauge", "worst delay of the event loop in 10 s", (), self.lag.worst)
+
+
+def address_problem(tag: TagDefinition, device: Device) -> str | None:
+    """What is wrong with a device tag's address, in words: for `config.load`, which does not know drivers."""
+    return modbus_address_problem(tag.address, zero_based=device.zero_based_addressing)
+
+
+def modbus_options(device: Device) -> ModbusOptions:
+    """The driver's options from a `[[device]]`."""
+    return ModbusOptions(
+        host=device.host,
+        port=device.port,
+        unit_id=device.unit_id,
+        timeout=device.timeout,
+        concurrent_requests=device.concurrent_requests,
+        span_gaps=device.span_gaps,
+        max_holding_registers_per_request=device.max_holding_registers_per_request,
+        max_input_registers_per_request=device.max_input_registers_per_request,
+        max_coils_per_request=device.max_coils_per_request,
+        max_discrete_inputs_per_request=device.max_discrete_inputs_per_request,
+        max_holding_registers_per_write_request=device.max_holding_registers_per_write_request,
+        zero_based=device.zero_based_addressing,
+        reverse_word_order=device.reverse_word_order,
+        force_multiple_registers=device.force_multiple_register_writes,
+        reconnect_after_timeouts=3 if device.reconnect_after_consecutive_timeouts else 0,
+        max_retry_count=device.max_retry_count,
+    )

@@ -1,0 +1,87 @@
+"""`plantgate`: one file per command group. Heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plantgate.cli import config, history, plc, ports, reader, user
+from plantgate.cli.common import DataOption, JsonOption, RequiredDataOption, SetOption, say, told
+
+app = typer.Typer(
+    name="plantgate",
+    help="An open industrial gateway: Modbus PLCs, badge readers, history, and ports it can explain.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(ports.app, name="ports")
+app.add_typer(reader.app, name="reader")
+app.add_typer(plc.app, name="plc")
+app.add_typer(history.app, name="history")
+app.add_typer(config.app, name="config")
+app.add_typer(user.app, name="user")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from plantgate import __version__
+
+        say(f"plantgate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """An open industrial gateway: Modbus PLCs, badge readers, history, and ports it can explain."""
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write a commented gateway.xml and plantgate.toml into DIR."""
+    config.init(directory, as_json)
+
+
+@app.command()
+def run(data: RequiredDataOption, sets: SetOption = None) -> None:
+    """Run the gateway on a data directory, in the foreground."""
+    from plantgate.app import address_problem
+    from plantgate.cli import run as runner
+    from plantgate.config.load import load
+    from plantgate.runtime.clock import SystemClock
+
+    with told():
+        configuration = load(data, sets or (), address_check=address_problem)
+        clock = SystemClock()
+        runner.serve(configuration, data, clock, console=True, on_running=lambda gateway: runner.announce(gateway, say))
+
+
+@app.command()
+def demo(
+    data: DataOption = None,
+    port_offset: Annotated[
+        int, typer.Option("--port-offset", metavar="N", help="Added to every port that the demo uses.")
+    ] = 0,
+) -> None:
+    """Start a gateway with a simulated plant: a PLC and two badge readers, over real sockets."""
+    from plantgate.cli import demo as demonstration
+
+    with told():
+        demonstration.run(data, port_offset)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
