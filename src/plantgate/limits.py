@@ -402,6 +402,13 @@ HISTORY_POINTS = _limit(
     "memory and time of one history answer",
     "a chart over years without max_points",
 )
+HISTORY_JSON_POINTS = _limit(
+    "HISTORY_JSON_POINTS",
+    50_000,
+    "points",
+    "the event loop: encoding so many takes 12 ms; a screen shows 4,000, CSV is sent in pieces",
+    "a script that asks for JSON where CSV is meant",
+)
 STREAM_PATHS = _limit(
     "STREAM_PATHS", 10_000, "paths", "memory of one WebSocket subscription", "a page that names every tag twice"
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
@@ -28,13 +27,6 @@ def pytest_asyncio_loop_factories(
             return factories
         factories["uvloop"] = uvloop.new_event_loop
     return factories
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collections() -> None:
-    """The leak guard collects after every test: what was imported need not be looked at 300 times."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest_asyncio.fixture

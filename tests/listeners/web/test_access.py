@@ -123,7 +123,8 @@ async def test_a_link_signs_in_once(world: World, client: httpx.AsyncClient) -> 
     answer = await client.post("/api/v1/session", json={"token": "once"})
     assert (answer.status_code, answer.json()) == (200, {"signed_in": True, "actor": "operator"})
     name_and_value, *attributes = answer.headers["set-cookie"].split("; ")
-    assert name_and_value.startswith("plantgate_session=")
+    port = world.host.rpartition(":")[2]
+    assert name_and_value.startswith(f"plantgate_session_{port}="), "cookies know no ports: their names have to"
     assert len(name_and_value) > 50
     assert {attribute.lower() for attribute in attributes} == {
         "httponly",
@@ -150,8 +151,9 @@ async def test_signing_out_ends_the_session_for_every_holder_of_its_cookie(
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "plantgate_session", "\xff\xfe", "a" * 5_000])
-async def test_an_invented_cookie_is_nobody(client: httpx.AsyncClient, cookie: str) -> None:
-    headers = {"cookie": f"plantgate_session={cookie}".encode("latin-1")}
+async def test_an_invented_cookie_is_nobody(world: World, client: httpx.AsyncClient, cookie: str) -> None:
+    port = world.host.rpartition(":")[2]
+    headers = {"cookie": f"plantgate_session_{port}={cookie}".encode("latin-1")}
     answer = await client.get("/api/v1/session", headers=headers)  # type: ignore[arg-type]
     assert answer.json() == {"signed_in": False, "actor": None}
 

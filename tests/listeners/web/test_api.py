@@ -262,7 +262,8 @@ async def test_history_as_csv(client: httpx.AsyncClient) -> None:
         ({"path": SPEED, "last": "-5m"}, "WEB-415"),
         ({"path": SPEED, "last": ""}, "WEB-415"),
         ({"path": SPEED, "format": "xls"}, "WEB-414"),
-        ({"path": SPEED, "max_points": 1}, "WEB-402"),
+        ({"path": SPEED, "max_points": 2}, "WEB-402"),
+        ({"path": SPEED, "seed": "yes"}, "WEB-418"),
         ({"path": SPEED, "max_points": 10**9}, "WEB-402"),
     ],
 )
@@ -271,6 +272,19 @@ async def test_wrong_history_parameters(
 ) -> None:
     problem(await client.get("/api/v1/history", params=query), 400, code)
     assert world.history.asked == []
+
+
+async def test_a_chart_may_ask_for_the_value_at_its_left_edge(world: World, client: httpx.AsyncClient) -> None:
+    for seed in ("true", "false"):
+        await client.get("/api/v1/history", params={"path": SPEED, "seed": seed})
+    assert world.history.seeded == [True, False]
+
+
+@pytest.mark.parametrize(("path", "hint"), [(SPEED, "wait for it"), (LEVEL, "set history = true in its definition")])
+async def test_a_tag_that_was_never_stored(world: World, client: httpx.AsyncClient, path: str, hint: str) -> None:
+    world.history.unknown = True
+    body = problem(await client.get("/api/v1/history", params={"path": path}), 404, "HST-301")
+    assert body["hint"] == hint
 
 
 async def test_history_of_an_unknown_tag(client: httpx.AsyncClient) -> None:
@@ -357,10 +371,10 @@ async def test_unknown_routes_and_methods(client: httpx.AsyncClient) -> None:
     problem(await client.get("/api/v1/nothing"), 404, "WEB-404")
     problem(await client.get("/health/none"), 404, "WEB-404")
     wrong = await client.get("/api/v1/tags/write")
-    problem(wrong, 405, "WEB-418")
+    problem(wrong, 405, "WEB-427")
     assert wrong.headers["allow"] == "POST"
     wrong = await client.delete("/api/v1/gateway")
-    problem(wrong, 405, "WEB-418")
+    problem(wrong, 405, "WEB-427")
     assert "GET" in wrong.headers["allow"]
 
 
@@ -383,13 +397,26 @@ async def test_metrics_parse_and_are_ours(client: httpx.AsyncClient) -> None:
     answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
-    assert set(families) == {"plantgate_badge_decisions", "plantgate_tags"}
+    assert {"plantgate_badge_decisions", "plantgate_tags", "plantgate_part_ok", "plantgate_reader_badges"} <= set(
+        families
+    )
+    for family in families.values():
+        assert family.name.startswith("plantgate_")
+        assert family.documentation
+        assert all(sample.name.endswith("_total") for sample in family.samples if family.type == "counter")
     counts = [(sample.labels["reader"], sample.value) for sample in families["plantgate_badge_decisions"].samples]
     assert counts == [('a"\n\\', 2.0), ("b", 1.0)]
-    assert {sample.name for sample in families["plantgate_badge_decisions"].samples} == {
-        "plantgate_badge_decisions_total"
-    }
     assert families["plantgate_tags"].type == "gauge"
+
+
+async def test_metrics_say_how_every_part_is(world: World, client: httpx.AsyncClient) -> None:
+    text = (await client.get("/metrics")).text
+    families = {family.name: family.samples for family in text_string_to_metric_families(text)}
+    wells = {(s.labels["kind"], s.labels["name"]): s.value for s in families["plantgate_part_ok"]}
+    assert wells == {("listener", "http"): 1.0, ("reader", "entrance"): 1.0, ("device", "plc"): 0.0}
+    assert [(s.labels, s.value) for s in families["plantgate_reader_badges"]] == [({"reader": "entrance"}, 3.0)]
+    world.parts.clear()
+    assert "plantgate_part_ok" not in (await client.get("/metrics")).text
 
 
 def test_health_words_of_parts_are_the_contract() -> None:

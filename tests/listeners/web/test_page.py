@@ -101,18 +101,19 @@ def test_the_built_page_lives_in_the_package() -> None:
 
 
 async def test_security_headers_are_on_every_answer(world: World, client: httpx.AsyncClient) -> None:
-    world.parts.append(None)  # type: ignore[arg-type]
     paths = {
         "/": 200,
         "/assets/gone.js": 404,
         "/StatusPing": 200,
         "/api/v1/gone": 404,
         "/api/v1/tags?limit=0": 400,
-        "/api/v1/status": 500,
         "/metrics": 200,
         "/openapi.json": 200,
+        "/api/v1/status": 500,
     }
     for path, status in paths.items():
+        if status == 500:
+            world.parts.append(None)  # type: ignore[arg-type]
         answer = await client.get(path)
         assert answer.status_code == status
         for name, value in SECURITY_HEADERS:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import websockets
 
-from plantgate.errors import StorageError
+from plantgate.errors import StorageError, UsageError
 from plantgate.listeners.web.application import Secure, application
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.readers import ReaderBoard
@@ -54,11 +54,16 @@ class History:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, int, int | None]] = []
+        self.seeded: list[bool] = []
+        self.unknown = False
 
     async def query(
         self, path: str, start: int, end: int, max_points: int | None = None, *, seed: bool = False
     ) -> Series:
+        if self.unknown:
+            raise UsageError("HST-301", f"{path} has no history", "wait for it")
         self.asked.append((path, start, end, max_points))
+        self.seeded.append(seed)
         times = [time for time in range(START, START + 10_000_000, 1_000_000) if start <= time <= end]
         times = times[:max_points]
         return Series(path, times, [n * 0.5 for n in range(len(times))], [192] * len(times))
@@ -147,7 +152,8 @@ class World:
 
     def sign_in(self) -> dict[str, str]:
         """Headers of somebody who is signed in."""
-        return {"cookie": f"plantgate_session={self.context.sessions.begin('ada')}"}
+        port = self.host.rpartition(":")[2]
+        return {"cookie": f"plantgate_session_{port}={self.context.sessions.begin('ada')}"}
 
     def page(self, **settings: Any) -> websockets.connect:
         return websockets.connect(f"ws://{self.host}/api/v1/stream", proxy=None, **settings)

@@ -95,7 +95,7 @@ def _handler(endpoint: Endpoint, context: WebContext) -> Callable[[Request], Awa
 
 async def _http_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = "WEB-418" if error.status_code == 405 else f"WEB-{error.status_code}"
+    code = "WEB-427" if error.status_code == 405 else f"WEB-{error.status_code}"
     answer = reply.problem(error.status_code, error.detail, error.detail, code, "see /openapi.json")
     answer.headers.update(error.headers or {})
     return answer

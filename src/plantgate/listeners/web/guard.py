@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 from plantgate.errors import Refused
 from plantgate.listeners.web.context import WebContext
 
-COOKIE = "plantgate_session"
+COOKIE = "plantgate_session_8088"  # at the default port
 # One of these says that somebody else asked, whatever it says of whom.
 _PROXY_HEADERS = ("x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto")
 
@@ -29,9 +29,21 @@ class Rule(StrEnum):
     COMMAND = "command"
 
 
+def cookie_name(connection: HTTPConnection) -> str:
+    """Browsers keep cookies by host and not by port: without the port in its name, signing in to one gateway of a host
+    would sign out of the others, and a secure cookie of 8043 would stand in the way of 8088's.
+    """
+    _, port = connection.scope.get("server") or ("", None)
+    return f"plantgate_session_{port}"
+
+
+def cookie(connection: HTTPConnection) -> str | None:
+    return connection.cookies.get(cookie_name(connection))
+
+
 def actor(connection: HTTPConnection, context: WebContext) -> str | None:
     """Who is signed in on this connection."""
-    return context.sessions.actor(connection.cookies.get(COOKIE))
+    return context.sessions.actor(cookie(connection))
 
 
 def check(connection: HTTPConnection, rule: Rule, context: WebContext) -> None:

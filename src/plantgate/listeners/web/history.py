@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from plantgate.config.units import parse_duration
 from plantgate.errors import PeerError, UsageError
-from plantgate.limits import HISTORY_POINTS
+from plantgate.limits import HISTORY_JSON_POINTS, HISTORY_POINTS
 from plantgate.listeners.web import reply
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.tags import known_tag
@@ -38,7 +38,8 @@ async def query(request: Request, context: WebContext) -> Response:
     text = request.query_params.get("format", "json")
     if text not in ("json", "csv"):
         raise PeerError("WEB-414", f"format takes json or csv, not {text[:40]!r}", "see /openapi.json")
-    most = reply.number(request, "max_points", HISTORY_POINTS if text == "csv" else 2_000, _FEWEST, HISTORY_POINTS)
+    default, top = (HISTORY_POINTS, HISTORY_POINTS) if text == "csv" else (2_000, HISTORY_JSON_POINTS)
+    most = reply.number(request, "max_points", default, _FEWEST, top)
     seed = request.query_params.get("seed", "false")
     if seed not in ("true", "false"):
         raise PeerError("WEB-418", f"seed takes true or false, not {seed[:40]!r}", "see /openapi.json")

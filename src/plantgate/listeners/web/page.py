@@ -13,7 +13,7 @@ _NOT_BUILT = """<!doctype html><meta charset="utf-8"><title>plantgate</title>
 SECURITY_HEADERS = [
     (
         "content-security-policy",
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' ws: wss:; "
+        "default-src 'self'; img-src 'self' data:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),

@@ -59,7 +59,7 @@ async def begin_session(request: Request, context: WebContext) -> Response:
         )
     answer = reply.json(Session(True, actor))
     answer.set_cookie(
-        guard.COOKIE,
+        guard.cookie_name(request),
         context.sessions.begin(actor),
         max_age=int(IDLE_SECONDS),
         httponly=True,
@@ -71,7 +71,7 @@ async def begin_session(request: Request, context: WebContext) -> Response:
 
 async def end_session(request: Request, context: WebContext) -> Response:
     guard.check_origin(request)
-    context.sessions.end(request.cookies.get(guard.COOKIE))
+    context.sessions.end(guard.cookie(request))
     answer = reply.json(Session(False, None))
-    answer.delete_cookie(guard.COOKIE)
+    answer.delete_cookie(guard.cookie_name(request))
     return answer
