@@ -154,7 +154,7 @@ class BlockReader:
         try:
             row = self._db.execute("SELECT data FROM body WHERE id = ?", (head.id,)).fetchone()
             if row is None:
-                raise StorageError("HI-120", "a history block is damaged: it is missing")  # noqa: TRY301
+                raise StorageError("HI-122", "a history block is damaged: it is missing")  # noqa: TRY301
             return decode(row[0], head.n, head.crc)
         except StorageError as error:
             self._damaged(f"block {head.id} ({head.n} points from {head.t0} to {head.t1}): {error.message}")

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +19,16 @@ import msgspec
 
 from plantgate.errors import StorageError, Unavailable
 from plantgate.historian import database
-from plantgate.historian.codec import Points
+from plantgate.historian.condition import Condition, HistoryCounters
 from plantgate.historian.hot import Columns, clean, join, pack
 from plantgate.historian.intake import Intake, IntakeQueue, Routes
-from plantgate.historian.reading import NOTHING, BlockReader, Wanted, series, unknown_tag
+from plantgate.historian.readers import Readers
+from plantgate.historian.reading import Wanted, series, unknown_tag
 from plantgate.historian.schema import FILE_NAME, Gap
 from plantgate.historian.store import Store
 from plantgate.limits import HISTORY_COMMIT_MS, HISTORY_COMMIT_POINTS, HISTORY_QUEUE_POINTS
 from plantgate.model.history import Series, StoreStats
-from plantgate.model.status import Health, PartStatus
+from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition, full_path
 from plantgate.model.value import Batch
 from plantgate.runtime.backoff import Backoff
@@ -60,22 +59,6 @@ class HistoryOptions:
     queue_points: int = HISTORY_QUEUE_POINTS
 
 
-@dataclass(slots=True)
-class HistoryCounters:
-    """In points, since start. `stored` are on disk; `lost` did not fit or could not be stored by any disk."""
-
-    stored: int = 0
-    lost: int = 0
-    commits: int = 0
-    failures: int = 0
-    commit_ms: deque[float] = field(default_factory=lambda: deque(maxlen=256))
-
-    def percentile(self, part: float) -> float | None:
-        """Milliseconds of the last 256 commits; None before the first."""
-        ordered = sorted(self.commit_ms)
-        return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """A commit that was begun: what it held, and the newest row of the log before it."""
@@ -97,13 +80,14 @@ class Historian:
         connect: database.Connect = database.connect,
     ) -> None:
         self.counters = HistoryCounters()
+        self._condition = Condition(clock, self.counters)
         self._path = state_file(data)
         self._clock = clock
         self._options = options or HistoryOptions()
         self._connect = connect
         self._tasks = TaskGroup("historian", clock)
         self._writer = Worker("historian-write")
-        self._readers = _Readers(self._path, self._note_damage)
+        self._readers = Readers(self._path, self._condition.note_damage)
         self._queue = IntakeQueue(self._options.queue_points)
         self._backoff = Backoff(_RETRY_FIRST, _RETRY_CEILING, random.random)
         self._wake = asyncio.Event()
@@ -115,10 +99,6 @@ class Historian:
         self._view: Store | None = None  # what queries see; stays when writing fails
         self._attempt: _Attempt | None = None
         self._resolved: tuple[Routes, dict[int, int]] | None = None
-        self._problem: StorageError | None = None
-        self._since = clock.wall()
-        self._damage: deque[str] = deque(maxlen=100)
-        self._set_aside = ""
         self._upkeep_at = clock.mono()
 
     # --- intake -----------------------------------------------------------------------------------------
@@ -131,7 +111,8 @@ class Historian:
         """Queue the points of tags that have history; returns at once."""
         refused = self._queue.put(batch)
         if refused is not None:
-            reason = self._problem.message if self._problem else "the disk is too slow"
+            problem = self._condition.problem
+            reason = problem.message if problem else "the disk is too slow"
             if self._queue.gap is None:
                 _log.error("history is being lost: the queue is full", reason=reason)
             self._queue.lose(refused, reason)
@@ -234,7 +215,7 @@ class Historian:
         self.counters.commit_ms.append((self._clock.mono_ns() - began) / 1e6)
         self._settle(self._attempt, stored)
         self._backoff.reset()
-        self._show(None)
+        self._condition.show(None)
 
     def _settle(self, attempt: _Attempt, stored: int) -> None:
         self._attempt = None
@@ -284,7 +265,7 @@ class Historian:
         """Never try again on this connection: what its fsync says from now on is worth nothing."""
         self.counters.failures += 1
         self._store = None
-        self._show(error)
+        self._condition.show(error)
         await self._writer.run(store.discard)
         if error.code == database.DAMAGED:
             await self._replace(error, store)
@@ -295,7 +276,7 @@ class Historian:
         try:
             store = await self._writer.run(Store.open, self._path, self._connect, settle=attempt is not None)
         except StorageError as error:
-            self._show(error)
+            self._condition.show(error)
             if error.code == database.DAMAGED:
                 await self._replace(error, None)
             return
@@ -305,7 +286,7 @@ class Historian:
             self._settle(attempt, sum(len(item.columns) for item in attempt.items))
         self._attempt = None
         if not len(self._queue):
-            self._show(None)
+            self._condition.show(None)
 
     async def _replace(self, error: StorageError, old: Store | None) -> None:
         """Set the damaged file aside and begin a new one with what is still in memory."""
@@ -318,35 +299,20 @@ class Historian:
             if old is not None:
                 await self._writer.run(store.adopt, old)
         except OSError as failure:
-            self._show(database.storage_error(self._path, failure))
+            self._condition.show(database.storage_error(self._path, failure))
             return
         except StorageError as failure:
-            self._show(failure)
+            self._condition.show(failure)
             return
-        self._set_aside = target.name
+        self._condition.set_aside = target.name
         self._use(store)
-        self._show(None)
+        self._condition.show(None)
 
     def _use(self, store: Store) -> None:
         self._store = self._view = store
         self._resolved = None
         for what in store.damaged:
-            self._note_damage(what)
-
-    def _note_damage(self, what: str) -> None:
-        if what not in self._damage:
-            self._damage.append(what)
-            _log.error("part of the history is damaged and left out", what=what)
-
-    def _show(self, problem: StorageError | None) -> None:
-        before = self._problem
-        if (before.code if before else "") == (problem.code if problem else ""):
-            return
-        self._problem, self._since = problem, self._clock.wall()
-        if problem is not None:
-            _log.error("history can't be stored", error=problem.message, next=problem.hint)
-        else:
-            _log.info("history is being stored again")
+            self._condition.note_damage(what)
 
     # --- reading ----------------------------------------------------------------------------------------
 
@@ -375,32 +341,8 @@ class Historian:
 
     def status(self) -> Sequence[PartStatus]:
         """One tile."""
-        problem, counters = self._problem, self.counters
-        state = "storing" if self._store is not None and problem is None else "waiting for the disk"
-        details: dict[str, str | int | float | None] = {
-            "points": self._view.points if self._view else None,
-            "stored": counters.stored,
-            "queued": self._queue.points,
-            "lost": counters.lost,
-            "commits": counters.commits,
-            "failures": counters.failures,
-            "commit_ms": counters.percentile(0.5),
-            "commit_ms_p99": counters.percentile(0.99),
-            "damaged": len(self._damage),
-            "set_aside": self._set_aside or None,
-        }
-        return [
-            PartStatus(
-                kind="store",
-                name="historian",
-                health=Health.OK if state == "storing" else Health.FAILED,
-                state=state,
-                since=self._since,
-                reason=problem.message if problem else "",
-                next_step=problem.hint if problem else "",
-                details=details,
-            )
-        ]
+        points = self._view.points if self._view else None
+        return [self._condition.tile(storing=self._store is not None, points=points, queued=self._queue.points)]
 
 
 def _storable(items: Sequence[Intake], parts: Sequence[Columns]) -> tuple[Columns, list[Gap]]:
@@ -416,47 +358,3 @@ def _storable(items: Sequence[Intake], parts: Sequence[Columns]) -> tuple[Column
         else:
             kept.append(cleaned)
     return (join(kept) if kept else Columns([], [], [], [])), lost
-
-
-class _Readers:
-    """The thread that answers queries, with a connection of its own that can't write."""
-
-    def __init__(self, path: Path, damaged: Callable[[str], None]) -> None:
-        self._path = path
-        self._damaged = damaged
-        self._worker = Worker("historian-read")
-        self._connection: sqlite3.Connection | None = None
-        self.run = self._worker.run
-
-    async def points(self, store: Store, tag: int, wanted: Wanted) -> Points:
-        found: list[str] = []
-        try:
-            return await self._worker.run(self._points, store, tag, wanted, found.append)
-        finally:
-            for what in found:
-                self._damaged(what)
-
-    def _points(self, store: Store, tag: int, wanted: Wanted, damaged: Callable[[str], None]) -> Points:
-        buffer = store.hot.get(tag)  # before the blocks: see Buffer.newest_block
-        hot = NOTHING if buffer is None else buffer.points()
-        try:
-            if self._connection is None:
-                self._connection = database.connect_reader(self._path)
-            reader = BlockReader(self._connection, damaged)
-            return reader.points(tag, wanted, hot, None if buffer is None else buffer.newest_block)
-        except sqlite3.Error as error:
-            self._close()
-            raise database.storage_error(self._path, error) from error
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            database.discard(self._connection)
-            self._connection = None
-
-    async def reset(self) -> None:
-        """Let go of the file."""
-        await self._worker.run(self._close)
-
-    async def close(self) -> None:
-        await self.reset()
-        await self._worker.close()

@@ -12,20 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 
 from plantgate.errors import StorageError
-from plantgate.historian import database
+from plantgate.historian import database, writing
 from plantgate.historian.codec import Header, Kind, Points, decode, encode, kind_of
-from plantgate.historian.hot import Buffer, Columns, Row, join, pack, pack_tags, unpack_tags
+from plantgate.historian.hot import Buffer, Columns, Row, unpack_tags
 from plantgate.historian.schema import (
     APPLICATION,
-    POINTS,
     SCHEMA,
     SEALED,
     VERSION,
@@ -34,6 +31,7 @@ from plantgate.historian.schema import (
     file_bytes,
     span,
 )
+from plantgate.historian.writing import Block, Doomed, LogRow, Plan, joined
 from plantgate.limits import (
     HISTORY_BLOCK_POINTS,
     HISTORY_HOT_POINTS,
@@ -51,14 +49,6 @@ _CARRIES = 1_024
 _SLOW_POINTS = 64  # a slow tag with fewer points is carried on rather than sealed
 _SLOW_AGE = 6 * 3_600_000_000  # unless its oldest point is older than this (microseconds)
 _CHECKED_BLOCKS = 64
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What one commit does besides adding points."""
-
-    seal: dict[int, Buffer] = field(default_factory=dict)
-    carry: dict[int, Buffer] = field(default_factory=dict)
 
 
 class Store:
@@ -180,77 +170,41 @@ class Store:
         plan = self._plan()
         blocks = [(tag, *block) for tag, buffer in plan.seal.items() for block in self._blocks(tag, buffer)]
         totals = Totals(**{name: getattr(self._totals, name) for name in Totals.__slots__})
-        rows = self._log_rows(plan, columns, packed)
+        rows = writing.log_rows(plan, columns, packed, self.last_seq)
         totals.last_seq = rows[-1][0] if rows else self.last_seq
         for _, head, _ in blocks:
             totals.add(head)
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._write_tags()
-            self._write_blocks(blocks, totals)
-            self._db.executemany("INSERT INTO log VALUES(?, ?, ?, ?, ?)", rows)
-            self._write_rest(gaps, totals, sealed=bool(blocks))
+            writing.write_tags(self._db, self._new_tag_rows())
+            writing.write_blocks(self._db, blocks, totals)
+            writing.write_log(self._db, rows)
+            writing.write_gaps(self._db, gaps)
+            if self._cut_log() or blocks:
+                writing.write_totals(self._db, totals)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise database.storage_error(self.path, error) from error
         self._apply(plan, blocks, totals, rows, columns)
 
-    def _log_rows(self, plan: _Plan, columns: Columns, packed: bytes | None) -> list[tuple[int, int, int, int, bytes]]:
-        """The rows this commit adds to the log. There is always one, so that a commit can be told from none."""
-        parts: list[tuple[int, int, bytes]] = []
-        settled = [*plan.seal, *plan.carry]
-        if settled or not len(columns):
-            parts.append((SEALED, 0, pack_tags(settled)))
-        if plan.carry:
-            carried = joined(plan.carry)
-            parts.append((POINTS, len(carried), pack(carried)))
-        if len(columns):
-            parts.append((POINTS, len(columns), pack(columns) if packed is None else packed))
-        return [
-            (seq, kind, n, zlib.crc32(data), data) for seq, (kind, n, data) in enumerate(parts, start=self.last_seq + 1)
-        ]
-
-    def _write_tags(self) -> None:
+    def _new_tag_rows(self) -> list[tuple[int, str, str]]:
         paths = {tag: path for path, tag in self.tags.items()} if self._new_tags else {}
-        self._db.executemany(
-            "INSERT INTO tag VALUES(?, ?, ?) ON CONFLICT(id) DO UPDATE SET data_type = excluded.data_type",
-            [(tag, paths[tag], self._types[tag].value) for tag in self._new_tags],
-        )
+        return [(tag, paths[tag], self._types[tag].value) for tag in self._new_tags]
 
-    def _write_blocks(self, blocks: Sequence[tuple[int, Header, bytes]], totals: Totals) -> None:
-        for tag, head, data in blocks:
-            totals.last_block += 1
-            self._db.execute("INSERT INTO body VALUES(?, ?)", (totals.last_block, data))
-            offsets = [None if at is None else at - head.t0 for at in (head.tmin, head.tmax)]
-            self._db.execute(
-                "INSERT INTO head VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(tag, head.t1, totals.last_block, head.t1 - head.t0, head.n, head.good),
-                    *(head.vmin, offsets[0], head.vmax, offsets[1], head.vsum, head.crc),
-                ),
-            )
-
-    def _write_rest(self, gaps: Sequence[Gap], totals: Totals, *, sealed: bool) -> None:
-        self._db.executemany(
-            "INSERT INTO gap(t0, t1, points, reason) VALUES(?, ?, ?, ?)",
-            [(gap.t0, gap.t1, gap.points, gap.reason) for gap in gaps],
-        )
-        cut = self._log and self._log[0][0] > self._cut
-        if cut:
-            self._cut = self._log[0][0]
-            self._db.execute("DELETE FROM log WHERE seq < ?", (self._cut,))
-        if sealed or cut:
-            self._db.execute(
-                "UPDATE totals SET points = ?, blocks = ?, t0 = ?, t1 = ?, last_block = ?, last_seq = ?",
-                (totals.points, totals.blocks, totals.t0, totals.t1, totals.last_block, totals.last_seq),
-            )
+    def _cut_log(self) -> bool:
+        """Delete the rows that `_trim` has forgotten. True if there were any."""
+        if not self._log or self._log[0][0] <= self._cut:
+            return False
+        self._cut = self._log[0][0]
+        writing.cut_log(self._db, self._cut)
+        return True
 
     def _apply(
         self,
-        plan: _Plan,
-        blocks: Sequence[tuple[int, Header, bytes]],
+        plan: Plan,
+        blocks: Sequence[Block],
         totals: Totals,
-        rows: Sequence[tuple[int, int, int, int, bytes]],
+        rows: Sequence[LogRow],
         columns: Columns,
     ) -> None:
         """Do in memory what is on disk by now."""
@@ -303,8 +257,8 @@ class Store:
 
     # --- sealing ----------------------------------------------------------------------------------------
 
-    def _plan(self) -> _Plan:
-        plan = _Plan()
+    def _plan(self) -> Plan:
+        plan = Plan()
         while self._full and len(plan.seal) < _SEALS:
             tag = self._full.popleft()
             if tag in self.hot:
@@ -313,7 +267,7 @@ class Store:
         self._relieve_log(plan)
         return plan
 
-    def _relieve_memory(self, plan: _Plan) -> None:
+    def _relieve_memory(self, plan: Plan) -> None:
         excess = self._hot_weight - HISTORY_HOT_POINTS
         # Far above the bound (intake is faster than 64 blocks a commit can follow) the limit per commit gives way.
         most = _SEALS if excess < HISTORY_HOT_POINTS // 4 else 4 * _SEALS
@@ -323,7 +277,7 @@ class Store:
             excess -= len(buffer) * buffer.weight
             plan.seal[tag] = buffer
 
-    def _relieve_log(self, plan: _Plan) -> None:
+    def _relieve_log(self, plan: Plan) -> None:
         """When the log is too long: seal or carry on the tags that keep its oldest eighth."""
         if self._log_points <= HISTORY_LOG_POINTS and len(self._log) <= HISTORY_LOG_ROWS:
             return
@@ -388,27 +342,19 @@ class Store:
         Space is reused by later blocks; the file does not shrink. Points that are not in blocks are young and stay.
         """
         try:
-            doomed: list[tuple[int, int, int, int]] = []
-            for tag in self._types:
-                doomed += self._db.execute(
-                    "SELECT tag, t1, id, n FROM head WHERE tag = ? AND t1 < ? ORDER BY t1 LIMIT ?",
-                    (tag, before, most - len(doomed)),
-                ).fetchall()
-                if len(doomed) >= most:
-                    break
+            doomed = writing.doomed_blocks(self._db, self._types, before, most)
             if doomed:
                 self._delete(doomed, before)
         except sqlite3.Error as error:
             raise database.storage_error(self.path, error) from error
         return len(doomed) >= most
 
-    def _delete(self, doomed: Sequence[tuple[int, int, int, int]], before: int) -> None:
+    def _delete(self, doomed: Sequence[Doomed], before: int) -> None:
         totals = self._totals
         points, blocks = totals.points - sum(row[3] for row in doomed), totals.blocks - len(doomed)
         t0 = None if totals.t0 is None else max(totals.t0, before)
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("DELETE FROM head WHERE tag = ? AND t1 = ? AND id = ?", [row[:3] for row in doomed])
-        self._db.executemany("DELETE FROM body WHERE id = ?", [(row[2],) for row in doomed])
+        writing.delete_blocks(self._db, doomed)
         self._db.execute("UPDATE totals SET points = ?, blocks = ?, t0 = ?", (points, blocks, t0))
         self._db.execute("COMMIT")
         totals.points, totals.blocks, totals.t0 = points, blocks, t0
@@ -444,12 +390,3 @@ class Store:
     def discard(self) -> None:
         """Close after a failure."""
         database.discard(self._db)
-
-
-def joined(buffers: Mapping[int, Buffer]) -> Columns:
-    """All points of `buffers`, tag by tag."""
-    parts = []
-    for tag, buffer in buffers.items():
-        points = buffer.points()
-        parts.append(Columns([tag] * len(points), points.times, points.qualities, points.values))
-    return join(parts) if parts else Columns([], [], [], [])

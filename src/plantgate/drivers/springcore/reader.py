@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from plantgate.drivers.springcore import tags as tag
+from plantgate.drivers.springcore.figures import Figures
 from plantgate.drivers.springcore.link import (
     CONNECTED,
     CONNECTING,
@@ -84,17 +85,6 @@ class ReaderOptions:
     retry_ceiling_seconds: float = 30.0
 
 
-@dataclass(slots=True)
-class _Counters:
-    badges: int = 0
-    accepted: int = 0
-    denied: int = 0
-    errors: int = 0
-    reconnects: int = 0
-    bad_lines: int = 0
-    commands: int = 0
-
-
 class SpringCoreReader:
     """Owner of one reader: a CommandTarget and a StatusSource. `start` it once, `stop` it at the end."""
 
@@ -128,11 +118,7 @@ class SpringCoreReader:
         self._link = CONNECTING
         self._since = clock.wall()
         self._connections = 0
-        self._counters = _Counters()
-        self._last_card = ""
-        self._last_verdict = ""
-        self._last_error = ""
-        self._checksum = ""
+        self._figures = Figures()
         self._state_lines = LogBudget(clock)
         self._garbage_lines = LogBudget(clock, burst=1)
 
@@ -170,52 +156,26 @@ class SpringCoreReader:
             self._stream.write(line)
         except (Unavailable, Overload) as error:
             return self._failed(Verdict(Outcome.FAILED, error.code, error.message))
-        self._counters.commands += 1
+        self._figures.commands += 1
         return DONE
 
     def decided(self, decision: AccessDecision) -> None:
         """Told of each decision about a badge of this reader: for its tags and its tile."""
-        self._last_verdict = decision.verdict.value
+        self._figures.last_verdict = decision.verdict.value
         if decision.verdict is AccessVerdict.ACCEPTED:
-            self._counters.accepted += 1
-            self._tags.set(tag.ACCEPTED, self._counters.accepted)
+            self._figures.accepted += 1
+            self._tags.set(tag.ACCEPTED, self._figures.accepted)
         else:
-            self._counters.denied += 1
-            self._tags.set(tag.DENIED, self._counters.denied)
-        self._tags.set(tag.LAST_VERDICT, self._last_verdict)
+            self._figures.denied += 1
+            self._tags.set(tag.DENIED, self._figures.denied)
+        self._tags.set(tag.LAST_VERDICT, self._figures.last_verdict)
         self._tags.publish(self._clock.wall())
 
     # status
 
     def status(self) -> Sequence[PartStatus]:
-        counters = self._counters
-        return [
-            PartStatus(
-                kind="reader",
-                name=self.name,
-                health=self._link.health,
-                state=self._link.state.value,
-                since=self._since,
-                reason=self._link.reason,
-                next_step=self._link.next_step,
-                details={
-                    "host": self._host,
-                    "port": self._port,
-                    "last_card": self._last_card,
-                    "last_verdict": self._last_verdict,
-                    "badges": counters.badges,
-                    "accepted": counters.accepted,
-                    "denied": counters.denied,
-                    "repeats": self._presence.repeats,
-                    "commands": counters.commands,
-                    "reconnects": counters.reconnects,
-                    "errors": counters.errors,
-                    "bad_lines": counters.bad_lines,
-                    "last_error": self._last_error,
-                    "checksum": self._checksum,
-                },
-            )
-        ]
+        address: dict[str, str | int] = {"host": self._host, "port": self._port}
+        return [self._figures.tile(self.name, address, self._link, self._since, self._presence.repeats)]
 
     def _why(self) -> str:
         return self._link.reason or self._link.state.value
@@ -226,9 +186,9 @@ class SpringCoreReader:
         return verdict
 
     def _error(self, text: str) -> None:
-        self._counters.errors += 1
-        self._last_error = text
-        self._tags.set(tag.ERRORS, self._counters.errors)
+        self._figures.errors += 1
+        self._figures.last_error = text
+        self._tags.set(tag.ERRORS, self._figures.errors)
 
     def _become(self, link: Link) -> None:
         """One log line per change of state, within the budget."""
@@ -297,8 +257,8 @@ class SpringCoreReader:
             return
         session.settled = True
         if self._connections:
-            self._counters.reconnects += 1
-            self._tags.set(tag.RECONNECTS, self._counters.reconnects)
+            self._figures.reconnects += 1
+            self._tags.set(tag.RECONNECTS, self._figures.reconnects)
         self._connections += 1
         self._backoff.reset()
         self._become(CONNECTED)
@@ -335,7 +295,7 @@ class SpringCoreReader:
         if isinstance(event, TagEvent):
             self._card(event)
         elif isinstance(event, ChecksumLocked):
-            self._checksum = event.reading.value
+            self._figures.checksum = event.reading.value
             session.understood = True
             if self._link.state is LinkState.CONNECTED:
                 self._become(CONNECTED)
@@ -359,13 +319,13 @@ class SpringCoreReader:
                 )
             )
             if sighting.what is not Sighted.REMOVED:
-                self._counters.badges += 1
-                self._last_card = uid
-                self._tags.set(tag.BADGES, self._counters.badges)
+                self._figures.badges += 1
+                self._figures.last_card = uid
+                self._tags.set(tag.BADGES, self._figures.badges)
                 self._tags.set(tag.LAST_CARD, uid)
 
     def _refused(self, event: LineError, session: _Session) -> None:
-        self._counters.bad_lines += 1
+        self._figures.bad_lines += 1
         self._error(f"{event.reason} [{event.code.value}]: {printable(event.sample, 64)}")
         if not session.understood and self._link == CONNECTED:
             self._become(other_language(event.reason))
@@ -373,10 +333,10 @@ class SpringCoreReader:
         if left_out is not None:
             _log.warning(
                 f"reader {self.name} at {self._where} sent what is not a good message",
-                error=self._last_error,
+                error=self._figures.last_error,
                 bytes=event.length,
                 left_out=left_out,
-                bad_lines=self._counters.bad_lines,
+                bad_lines=self._figures.bad_lines,
             )
 
 
