@@ -98,3 +98,20 @@ async def test_reads_and_writes_against_pymodbus(port: int, tags: Tags, eventual
         assert device.status()[0].details["malformed"] == 0
     finally:
         await group.stop()
+
+
+async def test_a_device_that_loses_requests_in_a_burst_is_asked_one_at_a_time(
+    port: int, tags: Tags, eventually: Eventually
+) -> None:
+    """pymodbus answers the first request of a segment and drops the others, as some devices do."""
+    clock = SystemClock()
+    points = [(tag, definition(text, _type(text)), 0.05) for tag, text in enumerate(EXPECTED)]
+    options = ModbusOptions("127.0.0.1", port, timeout=0.2, concurrent_requests=4)
+    device = ModbusDevice("plc", options, points, clock, tags)
+    group = TaskGroup("test", clock)
+    group.spawn("device", device.run)
+    try:
+        await eventually(lambda: len(tags.qualities) == len(EXPECTED) and tags.all(Quality.GOOD))
+        assert device.status()[0].details["concurrent_requests"] == 1
+    finally:
+        await group.stop()

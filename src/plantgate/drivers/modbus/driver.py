@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
 
 from plantgate.drivers.modbus.address import parse_address
@@ -51,7 +52,8 @@ class _State(Enum):
     NOT_MODBUS = ("not Modbus", Health.FAILED)
 
 
-_BY_CODE = {"NET-112": _State.REFUSED, "MB-301": _State.SILENT, "MB-302": _State.LOST, "NET-101": _State.LOST}
+_LEFT_UNANSWERED = "MB-301"
+_BY_CODE = {"NET-112": _State.REFUSED, _LEFT_UNANSWERED: _State.SILENT, "MB-302": _State.LOST, "NET-101": _State.LOST}
 
 
 class ModbusDevice:
@@ -72,6 +74,7 @@ class ModbusDevice:
     ) -> None:
         self.name = name
         self.options = options
+        self._session_options = options
         self._where = f"{options.host}:{options.port}"
         self._clock = clock
         self._sink = sink
@@ -118,15 +121,34 @@ class ModbusDevice:
             return error
         self._counters.connects += 1
         session = Session(
-            stream, options, self._clock, self._counters, self._poller.units, lambda: self._heard(backoff)
+            stream,
+            self._session_options,
+            self._clock,
+            self._counters,
+            self._poller.units,
+            lambda: self._heard(backoff),
         )
         self._session = session
         self._poller.start(session)
         try:
-            return await session.run(self._poller.next_due, self._on_due)
+            end = await session.run(self._poller.next_due, self._on_due)
         finally:
             self._session = None
             self._poller.stop()
+        self._doubt_depth(end)
+        return end
+
+    def _doubt_depth(self, error: PlantgateError) -> None:
+        """Some devices take one request at a time and lose the others: better slow than silent."""
+        depth = self._session_options.concurrent_requests
+        if error.code == _LEFT_UNANSWERED and depth > 1:
+            self._session_options = replace(self._session_options, concurrent_requests=1)
+            _log.warning(
+                "the device may take one request at a time only: going on with one",
+                device=self.name,
+                concurrent_requests=depth,
+                next="set concurrent_requests = 1 for it, or restart to try again",
+            )
 
     def _on_due(self, now: float) -> None:
         self._poller.on_due(now)
@@ -267,6 +289,7 @@ class ModbusDevice:
             "tags": tags,
             "tags_good": good,
             "tags_reason": printable(self._poller.trouble),
+            "concurrent_requests": self._session_options.concurrent_requests,
             "requests_per_poll": sum(len(group.blocks) for group in self._poller.groups),
             "requests_per_s": round(self._rate_mark[2], 2),
             "response_ms": None if seconds is None else round(seconds * 1_000, 2),
