@@ -58,8 +58,10 @@ from plantgate.tags.tree import TagTree
 
 _log = get_logger("gateway")
 # Strikes are released and journal entries stored within it, or the stop goes on without them: 2 s is the promise.
-_ACCESS_STOP_SECONDS = 0.8
-_STORE_STOP_SECONDS = 0.6
+_ACCESS_STOP_SECONDS = 0.6
+_STORE_STOP_SECONDS = 1.0
+# Listeners answer STOPPING for at least so long: a balancer hears it before its connections are refused.
+_FAREWELL_SECONDS = 0.5
 
 
 class Gateway:
@@ -250,6 +252,7 @@ class Gateway:
     async def stop(self) -> None:
         """In order: strikes released, devices left, what was read stored, listeners last. Under 2 s."""
         self.state = GatewayState.STOPPING
+        farewell = self._clock.mono() + _FAREWELL_SECONDS
         _log.info("stopping")
         try:
             async with asyncio.timeout(_ACCESS_STOP_SECONDS):
@@ -260,17 +263,23 @@ class Gateway:
         await asyncio.gather(*(reader.stop() for reader in self.readers))
         await self._tasks["drivers"].stop()
         await self._tasks["gateway"].stop()
-        try:
-            async with asyncio.timeout(_STORE_STOP_SECONDS):
-                await asyncio.gather(self.historian.stop(), self.journal.stop())
-        except TimeoutError:
-            _log.error("the disk did not take the last values in time: what was reported as stored is stored")
-        await asyncio.gather(*(listener.stop() for listener in self.listeners.values()))
+        await asyncio.gather(self._stop_stores(), self._stop_listeners(farewell))
         await self._tasks["pages"].stop()
         await self._tasks["listeners"].stop()
         if self._lock is not None:
             self._lock.release()
         _log.info("stopped")
+
+    async def _stop_stores(self) -> None:
+        try:
+            async with asyncio.timeout(_STORE_STOP_SECONDS):
+                await asyncio.gather(self.historian.stop(), self.journal.stop())
+        except TimeoutError:
+            _log.error("the disk did not take the last values in time: what was reported as stored is stored")
+
+    async def _stop_listeners(self, farewell: float) -> None:
+        await self._clock.sleep_until(farewell)
+        await asyncio.gather(*(listener.stop() for listener in self.listeners.values()))
 
     # what others ask
 

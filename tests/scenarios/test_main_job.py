@@ -94,6 +94,15 @@ def test_a_gateway_that_stops_releases_the_strike(site: Plant) -> None:
     assert not last["value"], "the door must not stay open when the gateway has gone"
 
 
+def test_it_says_stopping_before_it_ends(site: Plant) -> None:
+    with site.gateway() as gateway:
+        assert httpx.get(f"{site.url}/health/ready").status_code == 200
+        gateway.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: site.state() == "STOPPING", "STOPPING")
+        assert httpx.get(f"{site.url}/health/ready").status_code == 503
+        assert gateway.process.wait(10) == 0
+
+
 def test_a_gateway_that_was_killed_releases_the_strike_when_it_is_back(site: Plant) -> None:
     with site.gateway() as gateway:
         site.connected()
