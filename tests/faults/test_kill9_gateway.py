@@ -33,6 +33,16 @@ def acknowledged(site: Plant, seconds: float) -> tuple[int, set[int]]:
     return points, events
 
 
+def every_event(site: Plant) -> list[int]:
+    """The ids of all badge events, page by page."""
+    ids: list[int] = []
+    before: dict[str, str] = {}
+    while items := site.get("/api/v1/badge-events", limit="5000", **before)["items"]:
+        ids += [event["id"] for event in items]
+        before = {"before": str(ids[-1])}
+    return ids
+
+
 def show_cards(site: Plant) -> None:
     """A stream of badges; it ends when the gateway does."""
     asyncio.run(measure("127.0.0.1", site.control, 400, [CARD, STRANGER]))
@@ -50,8 +60,7 @@ def kill_and_compare(site: Plant, cycles: int) -> None:
     for _ in range(cycles):
         with site.gateway() as gateway:
             site.connected()
-            stored = {event["id"] for event in site.get("/api/v1/badge-events", limit="5000")["items"]}
-            assert known <= stored, "an event that was shown as stored is gone"
+            assert known <= set(every_event(site)), "an event that was shown as stored is gone"
             cards = threading.Thread(target=show_cards, args=(site,))
             cards.start()
             wait_for(lambda: site.get("/api/v1/badge-events", limit="1")["items"], "the first badge is stored")
@@ -62,8 +71,7 @@ def kill_and_compare(site: Plant, cycles: int) -> None:
         known |= events
         assert offline_stats(site.data)["points"] >= points, "points that were reported as stored are gone"
     with site.gateway():
-        items = site.get("/api/v1/badge-events", limit="5000")["items"]
-        ids = [event["id"] for event in items]
+        ids = every_event(site)
         assert known <= set(ids)
         assert len(ids) == len(set(ids)), "no event twice"
 

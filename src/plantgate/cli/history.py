@@ -250,6 +250,8 @@ def _print_table(history: HistoryFile, tag: str, start: int, stop: int, most: in
 def _cell(value: Scalar) -> Cell:
     from plantgate.runtime.log import printable
 
+    if isinstance(value, float):
+        return f"{value:.9g}"  # a Float4 has seven digits that mean something; JSON and CSV have them all
     return printable(value) if isinstance(value, str) else str(value) if isinstance(value, bool) else value
 
 
