@@ -89,13 +89,24 @@ def eventually() -> Eventually:
     return wait
 
 
+def find_program(*names: str, package: str) -> str:
+    """The path of a system program. In CI it must be there; elsewhere the test is skipped, saying how to get it."""
+    for name in names:
+        # Debian keeps administrators' programs where a person's PATH does not look.
+        if found := shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin"):
+            return found
+    message = f"{names[0]} is missing: install it, on Debian with `apt-get install {package}`"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def program() -> Callable[..., str]:
+    """`program("haproxy", package="haproxy")`: see find_program."""
+    return find_program
+
+
 @pytest.fixture
 def chromium() -> str:
-    """The system's Chromium. In CI it must be there; elsewhere the test is skipped, saying how to get it."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        message = "Chromium is missing: install it, on Debian with `apt-get install chromium`"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
+    return find_program("chromium", "chromium-browser", "google-chrome", package="chromium")
