@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from fuzz import fuzz_modbus, fuzz_scrdr
+from fuzz import fuzz_hello, fuzz_modbus, fuzz_scrdr
 from plantgate.protocols.modbus import ClientCore
 
-LOOPS = pytest.mark.parametrize("loop", [fuzz_scrdr.loop, fuzz_modbus.loop], ids=["scrdr", "modbus"])
+LOOPS = pytest.mark.parametrize(
+    "loop", [fuzz_scrdr.loop, fuzz_modbus.loop, fuzz_hello.loop], ids=["scrdr", "modbus", "hello"]
+)
 
 
 @LOOPS
