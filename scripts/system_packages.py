@@ -5,17 +5,33 @@ In CI a missing package is a failure; on a person's machine the tests that need 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
-# program -> Debian package
-NEEDED = {"chromium": "chromium"}
+# program, or file of one -> Debian package
+NEEDED = {
+    "caddy": "caddy",
+    "chromium": "chromium",
+    "haproxy": "haproxy",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "nft": "nftables",
+    "mariadbd": "mariadb-server",
+    "nginx": "nginx-light",
+    "/usr/lib/nginx/modules/ngx_stream_module.so": "libnginx-mod-stream",
+    "nmap": "nmap",
+    "pg_ctlcluster": "postgresql",
+    "ufw": "ufw",
+}
 
 
 def main() -> int:
-    missing = {program: package for program, package in NEEDED.items() if shutil.which(program) is None}
+    missing = {program: package for program, package in NEEDED.items() if not _is_there(program)}
     if not missing:
         return 0
     packages = sorted(set(missing.values()))
@@ -23,9 +39,30 @@ def main() -> int:
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "--quiet"], check=True, env=environment, stdout=subprocess.DEVNULL)
-        return subprocess.run(install, check=False, env=environment, stdout=subprocess.DEVNULL).returncode
+        with _services_stay_off():
+            return subprocess.run(install, check=False, env=environment, stdout=subprocess.DEVNULL).returncode
     print(f"missing: {', '.join(missing)}. Tests that need them are skipped. To run them: sudo {' '.join(install)}")
     return 1 if os.environ.get("CI") else 0
+
+
+@contextlib.contextmanager
+def _services_stay_off() -> Iterator[None]:
+    """Debian starts a server as soon as it is installed, unless this file says no (policy-rc.d, exit status 101)."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink(missing_ok=True)
+
+
+def _is_there(program: str) -> bool:
+    """Debian keeps administrators' programs where a person's PATH does not look."""
+    return Path(program).is_file() or any(shutil.which(program, path=path) for path in (None, "/usr/sbin:/sbin"))
 
 
 if __name__ == "__main__":
