@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plantgate.config.edit import edit_gateway_xml
@@ -85,6 +85,7 @@ def test_an_edit_changes_one_value_and_no_other_byte(document: tuple[str, dict[s
 
 
 @given(_documents(), _XML_TEXT)
+@example(('<properties><entry key="0">0</entry>\n</properties>\n', {"0": "0"}), "0 ")
 def test_an_edit_can_be_undone(document: tuple[str, dict[str, str]], value: str) -> None:
     text, values = document
     plain = {key: old for key, old in values.items() if f"{_escaped(old)}</entry>" in text and old}

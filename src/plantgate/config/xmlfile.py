@@ -76,6 +76,7 @@ def edit_bytes(data: bytes, values: Mapping[str, str], name: str) -> bytes:
     """
     before = parse_gateway_xml(data, name)
     encoding = _encoding(data, name)
+    values = {key: value.strip() for key, value in values.items()}  # white space around a value means nothing
     for key, value in values.items():
         if not all(_is_xml_char(char) for char in key + value):
             raise config_error("CFG-107", name, key, "a control character can't be written to XML")
@@ -92,7 +93,7 @@ def edit_bytes(data: bytes, values: Mapping[str, str], name: str) -> bytes:
     missing = {key: value for key, value in changes.items() if key not in places}
     if missing:
         edited = _append(edited, missing, encoding)
-    wanted = {key: item.value for key, item in before.items()} | {key: value.strip() for key, value in values.items()}
+    wanted = {key: item.value for key, item in before.items()} | values
     if {key: item.value for key, item in parse_gateway_xml(edited, name).items()} != wanted:
         raise config_error(
             "CFG-108", name, "", "this XML is written in a way that can't be edited safely", "edit it by hand"
