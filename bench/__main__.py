@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("startup", "badge", "modbus", "protocols", "historian", "web")
+NAMES = ("startup", "badge", "modbus", "protocols", "historian", "web", "ports")
 
 
 def main() -> int:

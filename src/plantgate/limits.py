@@ -236,8 +236,98 @@ SCAN_CONCURRENCY = _limit(
 SCAN_ADDRESSES_PER_NAME = _limit(
     "SCAN_ADDRESSES_PER_NAME", 8, "addresses", "the time a scan takes", "a name with hundreds of address records"
 )
+SCAN_ADDRESSES = _limit(
+    "SCAN_ADDRESSES",
+    65_536,
+    "addresses",
+    "the scanned network, and hours of a person's time: more is scanned only with --force",
+    "a /8 where a /28 was meant",
+)
+SCAN_PORTS = _limit(
+    "SCAN_PORTS", 1_024, "ports", "the time a scan of one address takes", "a range of all ports, for every address"
+)
+SCAN_PROBED_HOSTS = _limit(
+    "SCAN_PROBED_HOSTS",
+    8,
+    "hosts",
+    "sockets and the scanned network: hosts that are probed at the same time",
+    "a subnet",
+)
+HELLO_BYTES = _limit(
+    "HELLO_BYTES",
+    262_144,
+    "bytes",
+    "memory per probed port; a full list of OPC UA endpoints with certificates takes 60 kB",
+    "a port that answers a hello without end",
+)
+HELLO_HEADER_BYTES = _limit(
+    "HELLO_HEADER_BYTES", 16_384, "bytes", "memory per probed port: HTTP headers", "a web server gone wrong"
+)
+HELLO_BODY_BYTES = _limit(
+    "HELLO_BODY_BYTES",
+    65_536,
+    "bytes",
+    "memory per probed port: one HTTP body or database message; longer ones are cut or refused",
+    "a port that answers with a document",
+)
+HELLO_ENDPOINTS = _limit(
+    "HELLO_ENDPOINTS", 256, "entries", "the time of a probe: one list in an OPC UA answer", "a forged OPC UA server"
+)
+HELLO_CERTIFICATES = _limit(
+    "HELLO_CERTIFICATES", 10, "certificates", "the time of a probe: the chain of a TLS server", "a forged TLS server"
+)
 FREE_PORT_TRIES = _limit(
     "FREE_PORT_TRIES", 100, "ports", "the time until a free port is offered", "a host with a full range of listeners"
+)
+PORT_REVERT_SECONDS = _limit(
+    "PORT_REVERT_SECONDS",
+    86_400,
+    "s",
+    "the memory of people: a port that changes back after days surprises everybody",
+    "a change on trial that nobody ever confirms",
+)
+
+DOCTOR_FILE_BYTES = _limit(
+    "DOCTOR_FILE_BYTES",
+    1_048_576,
+    "bytes",
+    "memory and time of the doctor: of what a program of the system prints and of files it reads the first so many",
+    "a firewall with tens of thousands of rules",
+)
+DOCTOR_LOG_BYTES = _limit(
+    "DOCTOR_LOG_BYTES",
+    4_194_304,
+    "bytes",
+    "the time of the doctor: so much of the end of wrapper.log is read",
+    "a log that nobody rotates",
+)
+DOCTOR_FILES = _limit(
+    "DOCTOR_FILES",
+    10_000,
+    "files",
+    "the time of the doctor: so many files below state/ and pki/ are looked at",
+    "a data directory that another program fills",
+)
+DOCTOR_ANSWER_BYTES = _limit(
+    "DOCTOR_ANSWER_BYTES",
+    65_536,
+    "bytes",
+    "memory of the doctor: of an HTTP answer so much is read, header and body",
+    "a host that answers without end",
+)
+DOCTOR_PORTS = _limit(
+    "DOCTOR_PORTS",
+    64,
+    "ports",
+    "the time of a look at a host from outside",
+    "a configuration with thousands of devices",
+)
+WATCH_PEERS = _limit(
+    "WATCH_PEERS",
+    1_000,
+    "addresses per port",
+    "memory of `ports watch`: of more remote addresses only the total is kept",
+    "a port that the whole internet connects to",
 )
 
 # --- access -----------------------------------------------------------------------------------------------
@@ -418,4 +508,11 @@ STREAM_MESSAGE_BYTES = _limit(
     "bytes",
     "memory per WebSocket: what a page may send at once",
     "an endless message",
+)
+BALANCER_GATEWAYS = _limit(
+    "BALANCER_GATEWAYS",
+    64,
+    "gateways",
+    "the gateways themselves: each balancer asks each of them for its health every 2 s",
+    "a script that names every host of a network",
 )

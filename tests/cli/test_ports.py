@@ -30,9 +30,9 @@ def _run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def _json(*arguments: str) -> list[dict[str, Any]]:
+def _json(*arguments: str, status: int = 0) -> list[dict[str, Any]]:
     result = _run(*arguments, "--json")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == status, result.output
     rows = json.loads(result.stdout)
     assert isinstance(rows, list)
     return rows
@@ -122,7 +122,7 @@ def test_scan_tells_open_from_closed() -> None:
 
 
 def test_scan_shows_port_0_as_off_and_every_reader() -> None:
-    rows = _json("scan", "127.0.0.1", "--data", str(CASES / "valid" / "plant"))
+    rows = _json("scan", "127.0.0.1", "--data", str(CASES / "valid" / "plant"), status=1)
     assert [row["state"] for row in rows if row["name"] == "https"] == ["OFF"]
     assert [row["port"] for row in rows if row["name"] == "reader"] == [4000, 4001]
     assert {row["host"] for row in rows} == {"127.0.0.1"}
@@ -131,7 +131,15 @@ def test_scan_shows_port_0_as_off_and_every_reader() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [
-        (["no..such.host"], 1, "PORT-102"),
+        (["no..such.host"], 2, "PORT-102"),
+        (["192.0.2.0/33"], 2, "PORT-124"),
+        (["0.0.0.0/0"], 2, "PORT-122"),
+        (["192.0.2.9-192.0.2.1"], 2, "PORT-126"),
+        (["127.0.0.1", "--rate", "0"], 2, "PORT-109"),
+        (["127.0.0.1", "--only", "htp"], 2, "PORT-131"),
+        (["127.0.0.1", "--port", "80-x"], 2, "PORT-133"),
+        (["127.0.0.1", "--port", "1-2000"], 2, "PORT-134"),
+        (["127.0.0.1", "--only", "https", "--set", "https_port=0"], 2, "PORT-132"),
         (["127.0.0.1", "--concurrency", "0"], 2, "PORT-104"),
         (["127.0.0.1", "--timeout", "-1"], 2, "PORT-105"),
         (["127.0.0.1", "--data", "/no/such/folder"], 2, "CFG-161"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
-from plantgate.errors import Overload, Unavailable, UsageError
+from plantgate.errors import Overload, UsageError
 from plantgate.limits import SCAN_CONCURRENCY
 from plantgate.ports import scan as scanning
 from plantgate.ports.scan import PortState, ScanResult, Target, resolve, scan, scan_targets
@@ -77,6 +79,53 @@ async def test_a_name_is_resolved_off_the_loop() -> None:
     assert result.host == "localhost"
 
 
+def _not_at_once(*_: object) -> None:
+    """As on Windows: every connect goes through the event loop."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows never knows at once")
+@pytest.mark.parametrize(("number", "state"), [(0, PortState.OPEN), (errno.ECONNREFUSED, PortState.CLOSED)])
+async def test_what_the_system_knows_at_once(monkeypatch: pytest.MonkeyPatch, number: int, state: PortState) -> None:
+    with _listener() as port:
+        real = scanning._connect_at_once
+
+        def connect(*arguments: Any) -> int | None:
+            real(*arguments)
+            return number
+
+        monkeypatch.setattr(scanning, "_connect_at_once", connect)
+        (result,) = await scan("127.0.0.1", [port])
+    assert result.state is state
+
+
+async def test_through_the_loop_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "_connect_at_once", _not_at_once)
+    with _listener() as port, _closed_port() as closed:
+        results = await scan("127.0.0.1", [port, closed])
+    assert [item.state for item in results] == [PortState.OPEN, PortState.CLOSED]
+
+
+async def test_a_rate_spreads_the_connects() -> None:
+    clock = ManualClock()
+    found: list[float] = []
+    with _closed_port() as port:
+        targets = [Target("127.0.0.1", ("127.0.0.1",), port)] * 10
+        task = asyncio.get_running_loop().create_task(
+            scan_targets(targets, lambda _: found.append(clock.mono()), rate=4, concurrency=3, clock=clock)
+        )
+        for _ in range(40):
+            await clock.advance(0.25)
+        await task
+    assert len(found) == 10
+    assert [round(time - found[0], 3) for time in found] == [0.25 * number for number in range(10)]
+
+
+async def test_a_rate_that_cannot_be() -> None:
+    for rate in (0, -1):
+        with pytest.raises(UsageError, match="PORT-109"):
+            await scan_targets([], lambda _: None, rate=rate)
+
+
 @contextmanager
 def _silent_port() -> Iterator[int]:
     """A listener that never accepts: once its queue is full the system drops what comes, as a firewall would."""
@@ -114,6 +163,7 @@ async def test_what_the_system_says(monkeypatch: pytest.MonkeyPatch, number: int
     async def fail(*_: object) -> None:
         raise OSError(number, "as told")
 
+    monkeypatch.setattr(scanning, "_connect_at_once", _not_at_once)
     monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", fail, raising=False)
     (result,) = await scan("192.0.2.1", [80])
     assert result.state is state
@@ -123,6 +173,7 @@ async def test_no_sockets_left_is_an_error_not_a_state(monkeypatch: pytest.Monke
     async def fail(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
+    monkeypatch.setattr(scanning, "_connect_at_once", _not_at_once)
     monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", fail, raising=False)
     with pytest.raises(Overload, match="PORT-107"):
         await scan("192.0.2.1", [80, 81, 82])
@@ -143,6 +194,7 @@ async def test_a_port_that_meets_itself_is_closed() -> None:
         await true_connect(client, address)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "_connect_at_once", _not_at_once)
         patch.setattr(loop, "sock_connect", connect_from_the_same_port, raising=False)
         (result,) = await scan("127.0.0.1", [port])
     assert result.state is PortState.CLOSED
@@ -186,7 +238,7 @@ async def test_a_cancelled_scan_leaves_no_socket() -> None:
 
 
 async def test_unknown_names_are_told() -> None:
-    with pytest.raises(Unavailable, match="PORT-102"):
+    with pytest.raises(UsageError, match="PORT-102"):
         await scan("no..such.host", [80])
     for host in ("", "x" * 300):
         with pytest.raises(UsageError, match="PORT-101"):
