@@ -1,0 +1,1 @@
+"""Load balancers in front of several gateways: one model (`model`), one writer per product (`writers`)."""
