@@ -36,7 +36,7 @@ def _shown(configuration: Configuration) -> Iterator[str]:
     plain = Configuration()
     for name in configuration.__struct_fields__:
         value = getattr(configuration, name)
-        if name in {"directory", "sources"} or value == getattr(plain, name):
+        if name in {"directory", "gateway_xml", "sources"} or value == getattr(plain, name):
             continue
         if isinstance(value, tuple):
             yield from (f"{name}: {item!r}" for item in value)

@@ -316,13 +316,15 @@ class TagEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Configuration(Struct, frozen=True, kw_only=True):
     """Everything, checked as a whole: names and paths are unique, every reference leads somewhere.
 
-    `directory` is the data directory, None when only defaults or a lone gateway.xml were asked for.
+    `directory` is the data directory, None when only defaults or a lone gateway.xml were asked for; `gateway_xml` the
+    file that was read as such, None if there is none.
     `tag_groups` always holds "default"; `doors` also holds the ones that a reader's `door` = tag path implies.
     `warnings` are sentences about what is allowed but surely not meant.
     `sources` says where a value comes from that is not a default; ask `source_of`.
     """
 
     directory: Path | None = None
+    gateway_xml: Path | None = None
     web_server: WebServer = WebServer()
     gateway: Gateway = Gateway()
     web: Web = Web()

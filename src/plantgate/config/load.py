@@ -65,7 +65,7 @@ def load(
     if not sections.unreadable:
         overrider.apply(environ, sets)
     warnings += overrider.warnings
-    configuration = _Builder(sections, problems).build(directory, warnings, address_check)
+    configuration = _Builder(sections, problems).build(directory, xml, warnings, address_check)
     problems.raise_any()
     return configuration
 
@@ -133,13 +133,14 @@ class _Builder:
         self._named = cache(self._names)
 
     def build(
-        self, directory: Path | None, warnings: Sequence[str], address_check: AddressCheck | None
+        self, directory: Path | None, xml: Path | None, warnings: Sequence[str], address_check: AddressCheck | None
     ) -> Configuration:
         groups = self._list("tag_group")
         if not any(group.name == "default" for group in groups):
             groups = (TagGroup(name="default"), *groups)
         draft = Configuration(
             directory=directory,
+            gateway_xml=xml,
             web_server=self._table("gateway.xml", WebServer),
             gateway=self._table("gateway", TABLES["gateway"]),
             web=self._table("web", TABLES["web"]),

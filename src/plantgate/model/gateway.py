@@ -34,7 +34,8 @@ class PortState(StrEnum):
 class PortRow:
     """One port of this gateway: `name` of the atlas, `instance` which device or reader, `key` where it is configured,
 
-    `source` where its value comes from, `direction` "listen" or "connect", `required` in words.
+    `source` where its value comes from, `direction` "listen" or "connect", `required` in words. `connections` counts
+    the established TCP connections. `command` is the one that repairs what `reason` says, empty if there is none.
     """
 
     name: str
@@ -52,6 +53,8 @@ class PortRow:
     owner: PortOwner | None = None
     reason: str = ""
     next_step: str = ""
+    connections: int = 0
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +66,19 @@ class Sample:
     help: str
     labels: tuple[tuple[str, str], ...]
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortChange:
+    """A port of the running gateway that was changed: `name` of the atlas, `key` the setting.
+
+    `revert_at` (microseconds UTC) is when `port` goes back to `previous` unless somebody confirms; None: it stays, and
+    is in the file. `note` is a sentence about what else to know, or empty.
+    """
+
+    name: str
+    key: str
+    port: int
+    previous: int
+    revert_at: int | None = None
+    note: str = ""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from plantgate.model.badge import AccessDecision, BadgeRead, JournalEntry
 from plantgate.model.command import Command, Origin, Verdict
+from plantgate.model.gateway import PortChange
 from plantgate.model.history import Series, StoreStats
 from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition
@@ -91,3 +92,27 @@ class StatusSource(Protocol):
     """A part that has tiles on the overview."""
 
     def status(self) -> Sequence[PartStatus]: ...
+
+
+class Rebindable(Protocol):
+    """A listener whose port can change while it runs."""
+
+    port: int
+
+    async def rebind(self, port: int) -> None:
+        """The new port is open before the old one closes. Raises Unavailable, and is then as it was."""
+        ...
+
+
+class PortControl(Protocol):
+    """Changes ports of the running gateway, for a while or for good."""
+
+    async def change(self, name: str, port: int, revert_after: float | None, origin: Origin) -> PortChange:
+        """`revert_after` seconds later the old port is back unless `confirm` came. Raises our errors."""
+        ...
+
+    async def confirm(self, name: str, origin: Origin) -> PortChange: ...
+
+    def waiting(self) -> Sequence[PortChange]:
+        """The changes that still wait to be confirmed."""
+        ...

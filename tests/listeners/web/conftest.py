@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.listeners.web.world import World, open_world, write_page
 
 # What depends on the loop's transports is tried on asyncio's own and on uvloop, which the gateway uses where it exists.
-_BOTH_LOOPS = ("test_hostile.py", "test_https.py", "test_listener.py", "test_stream.py")
+_BOTH_LOOPS = ("test_hostile.py", "test_https.py", "test_listener.py", "test_rebind.py", "test_stream.py")
 
 
 def pytest_asyncio_loop_factories(

@@ -26,6 +26,9 @@ EXPECTED = {
     "GET /api/v1/gateway": Rule.READ,
     "GET /api/v1/status": Rule.READ,
     "GET /api/v1/ports": Rule.READ,
+    "GET /api/v1/port-changes": Rule.READ,
+    "POST /api/v1/ports/{name}": Rule.COMMAND,
+    "POST /api/v1/ports/{name}/confirm": Rule.COMMAND,
     "GET /api/v1/tags": Rule.READ,
     "GET /api/v1/tags/value": Rule.READ,
     "POST /api/v1/tags/write": Rule.COMMAND,
@@ -41,6 +44,7 @@ REQUESTS: dict[str, dict[str, object]] = {
     "POST /api/v1/tags/write": {"json": {"path": SPEED, "value": 2}},
     "GET /api/v1/history": {"params": {"path": SPEED}},
     "POST /api/v1/readers/{name}/commands": {"json": {"action": "wink"}},
+    "POST /api/v1/ports/{name}": {"json": {"port": 8089}},
 }
 FOREIGN_HOST, FOREIGN_ORIGIN, PROXIED = {"host": "evil.example"}, {"origin": "http://evil.example"}, {"via": "1.1 p"}
 ALLOWED, SIGN_IN, HOST, ORIGIN = (200, None), (403, "WEB-403"), (421, "WEB-421"), (403, "WEB-405")
@@ -87,7 +91,7 @@ async def test_access_matrix(world: World, client: httpx.AsyncClient, caller: st
         status, code = OWN_RULES.get((name(endpoint), caller)) or (says | {Rule.OPEN: ALLOWED})[endpoint.rule]
         answer = await client.request(
             endpoint.method,
-            endpoint.path.replace("{name}", "entrance"),
+            endpoint.path.replace("{name}", "http" if "/ports/" in endpoint.path else "entrance"),
             headers=headers | cookie,
             **REQUESTS.get(name(endpoint), {}),  # type: ignore[arg-type]
         )
@@ -96,6 +100,7 @@ async def test_access_matrix(world: World, client: httpx.AsyncClient, caller: st
         client.cookies.clear()
     commanded = CALLERS[caller][2][Rule.COMMAND] == ALLOWED
     assert bool(world.reader.commands) == commanded
+    assert bool(world.ports.asked) == commanded
     assert (world.tree.read(0).value == 2) == commanded
 
 

@@ -67,6 +67,10 @@ async def test_ports(client: httpx.AsyncClient) -> None:
     body = (await client.get("/api/v1/ports")).json()
     assert body["metadata"] == {"total": 2, "matching": 2, "limit": 2, "offset": 0}
     assert body["items"][0]["owner"] is None
+    assert [(row["connections"], row["command"]) for row in body["items"]] == [
+        (2, ""),
+        (0, "plantgate ports set https 8044"),
+    ]
     assert body["items"][1]["state"] == "TAKEN"
     assert body["items"][1]["owner"] == {"pid": 1, "name": "init", "user": "root", "command": None}
 

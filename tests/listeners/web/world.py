@@ -15,15 +15,15 @@ from typing import Any
 import httpx
 import websockets
 
-from plantgate.errors import StorageError, UsageError
+from plantgate.errors import Refused, StorageError, UsageError
 from plantgate.listeners.web.application import Secure, application
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.readers import ReaderBoard
 from plantgate.listeners.web.server import Conflict, HttpListener
 from plantgate.listeners.web.stream import StreamHub
 from plantgate.model.badge import AccessDecision, AccessVerdict, JournalEntry
-from plantgate.model.command import DONE, Command, Outcome, Verdict
-from plantgate.model.gateway import GatewayInfo, PortRow, PortState, Sample
+from plantgate.model.command import DONE, Command, Origin, Outcome, Verdict
+from plantgate.model.gateway import GatewayInfo, PortChange, PortRow, PortState, Sample
 from plantgate.model.history import Series, StoreStats
 from plantgate.model.status import GatewayState, Health, PartStatus, PortOwner
 from plantgate.model.tag import TagDefinition, TagKind
@@ -101,6 +101,25 @@ class Target:
         return self.verdict
 
 
+class Ports:
+    """`PortControl`: a change of http from 8088 waits when it may be taken back."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int, float | None, str]] = []
+
+    async def change(self, name: str, port: int, revert_after: float | None, origin: Origin) -> PortChange:
+        if name != "http":
+            raise Refused("PORT-999", f"{name} can't change", "take http")
+        self.asked.append((name, port, revert_after, origin.actor))
+        return PortChange(name, "gateway.port", port, 8088, None if revert_after is None else START, "a note")
+
+    async def confirm(self, name: str, origin: Origin) -> PortChange:
+        return PortChange(name, "gateway.port", 8089, 8088)
+
+    def waiting(self) -> Sequence[PortChange]:
+        return [PortChange("http", "gateway.port", 8089, 8088, START)]
+
+
 def decision(number: int = 1, verdict: AccessVerdict = AccessVerdict.ACCEPTED) -> AccessDecision:
     return AccessDecision(
         "entrance", f"{number:08X}", "Ada", START + number, verdict, "card is on the list", "door", 1_500
@@ -132,6 +151,7 @@ class World:
     tasks: TaskGroup
     listener: HttpListener
     clock: Clock
+    ports: Ports
     state: GatewayState = GatewayState.RUNNING
     tls: ssl.SSLContext | None = None
 
@@ -206,8 +226,20 @@ async def _ports() -> Sequence[PortRow]:
     words = ("tcp", "listen", "http", "the page", "always", "gateway.port", "default")
     owner = PortOwner(1, "init", "root", None)
     return [
-        PortRow("http", "", "127.0.0.1", 8088, *words, PortState.LISTENING),
-        PortRow("https", "", "127.0.0.1", 8043, *words, PortState.TAKEN, owner, "taken", "free it"),
+        PortRow("http", "", "127.0.0.1", 8088, *words, PortState.LISTENING, connections=2),
+        PortRow(
+            "https",
+            "",
+            "127.0.0.1",
+            8043,
+            *words,
+            PortState.TAKEN,
+            owner,
+            "taken",
+            "free it",
+            0,
+            "plantgate ports set https 8044",
+        ),
     ]
 
 
@@ -248,6 +280,7 @@ async def open_world(
         Sample("plantgate_tags", "gauge", "tags", (), 4),
         Sample("plantgate_badge_decisions_total", "counter", "badges", (("reader", "b"), ("verdict", "denied")), 1),
     ]
+    ports = Ports()
     links = redeem if redeem is not None else {"once": "operator"}
     info = GatewayInfo("plant", "1.2.3", "Independent", str(folder), clock.wall() - 5_000_000)
     context = WebContext(
@@ -260,6 +293,7 @@ async def open_world(
         journal=journal,
         statuses=lambda: parts,
         ports=_ports,
+        port_control=ports,
         samples=lambda: samples,
         sessions=Sessions(clock),
         redeem=lambda token: links.pop(token, None),
@@ -268,7 +302,22 @@ async def open_world(
     )
     opened = listener(free_port(), clock, group, keep_alive)
     world = World(
-        context, tree, gate, history, journal, device, reader, parts, samples, hub, board, group, opened, clock, tls=tls
+        context,
+        tree,
+        gate,
+        history,
+        journal,
+        device,
+        reader,
+        parts,
+        samples,
+        hub,
+        board,
+        group,
+        opened,
+        clock,
+        ports,
+        tls=tls,
     )
     hub.start(context, group)
     await opened.start(application(context, hub, board, group, secure), tls)

@@ -25,9 +25,12 @@ from plantgate.runtime.tasks import TaskGroup
 _API = ("/api/", "/health/", "/system/", "/metrics", "/openapi.json")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Secure:
-    """`required`: plain HTTP is refused; `redirect`: it is sent to HTTPS on `port`. Health endpoints are exempt."""
+    """`required`: plain HTTP is refused; `redirect`: it is sent to HTTPS on `port`, which may change while we run.
+
+    Health endpoints are exempt.
+    """
 
     required: bool = False
     redirect: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantgate.model.gateway import GatewayInfo, PortRow, Sample
-from plantgate.model.seams import CommandGate, DecisionJournal, HistoryReader, TagReader
+from plantgate.model.seams import CommandGate, DecisionJournal, HistoryReader, PortControl, TagReader
 from plantgate.model.status import GatewayState, PartStatus
 from plantgate.runtime.clock import Clock
 from plantgate.security.sessions import Sessions
@@ -28,6 +28,7 @@ class WebContext:
     journal: DecisionJournal
     statuses: Callable[[], Sequence[PartStatus]]
     ports: Callable[[], Awaitable[Sequence[PortRow]]]
+    port_control: PortControl
     samples: Callable[[], Iterable[Sample]]
     sessions: Sessions
     redeem: Callable[[str], str | None]

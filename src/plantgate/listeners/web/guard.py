@@ -34,6 +34,10 @@ def cookie_name(connection: HTTPConnection) -> str:
     would sign out of the others, and a secure cookie of 8043 would stand in the way of 8088's.
     """
     _, port = connection.scope.get("server") or ("", None)
+    return cookie_of_port(port)
+
+
+def cookie_of_port(port: int | None) -> str:
     return f"plantgate_session_{port}"
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from plantgate.listeners.web import health, history, metrics, readers, system, tags, wire
+from plantgate.listeners.web import health, history, metrics, portchange, readers, system, tags, wire
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.guard import Rule
 
@@ -42,6 +42,7 @@ class Endpoint:
 _PATH = Parameter("path", "full tag path, [provider]Folder/Tag", required=True)
 _LIMIT = Parameter("limit", "rows at most", "integer")
 _OFFSET = Parameter("offset", "rows to skip", "integer")
+_PORT_NAME = Parameter("name", "http or https", required=True, place="path")
 
 
 def endpoints(board: readers.ReaderBoard, *, require_ssl: bool = False) -> list[Endpoint]:
@@ -67,6 +68,33 @@ def endpoints(board: readers.ReaderBoard, *, require_ssl: bool = False) -> list[
         Endpoint("GET", "/api/v1/gateway", Rule.READ, system.gateway, "What this gateway is", wire.Gateway),
         Endpoint("GET", "/api/v1/status", Rule.READ, system.status, "How every part is", wire.Parts),
         Endpoint("GET", "/api/v1/ports", Rule.READ, system.ports, "Every port, its state and its owner", wire.Ports),
+        Endpoint(
+            "GET",
+            "/api/v1/port-changes",
+            Rule.READ,
+            portchange.waiting,
+            "Changes of ports that wait to be confirmed",
+            wire.PortChanges,
+        ),
+        Endpoint(
+            "POST",
+            "/api/v1/ports/{name}",
+            Rule.COMMAND,
+            portchange.change,
+            "Move a running listener to another port, for good or on trial",
+            wire.PortChanged,
+            wire.PortWanted,
+            (_PORT_NAME,),
+        ),
+        Endpoint(
+            "POST",
+            "/api/v1/ports/{name}/confirm",
+            Rule.COMMAND,
+            portchange.confirm,
+            "Keep a port that was changed on trial",
+            wire.PortChanged,
+            parameters=(_PORT_NAME,),
+        ),
         Endpoint(
             "GET",
             "/api/v1/tags",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
+from plantgate.errors import Unavailable
 from plantgate.listeners.web.embedded import EmbeddedServer
 from plantgate.listeners.web.protocol import ListenerConfig
 from plantgate.model.status import Health, PartStatus, PortOwner
@@ -61,6 +62,7 @@ class HttpListener:
         self._config: ListenerConfig | None = None
         self._server: EmbeddedServer | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ready: socket.socket | None = None
         self._told = ""
         self._status = self._part(Health.DISABLED, "off")
 
@@ -69,12 +71,53 @@ class HttpListener:
         return PartStatus("listener", self.name, health, state, self._clock.wall(), reason, next_step, details)
 
     async def start(self, application: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
-        if self.port == 0:
-            return
         self._application, self._tls, self._server = application, tls, None
+        if self.port:
+            await self._spawn()
+
+    async def _spawn(self) -> None:
         tried = asyncio.Event()
         self._task = self._tasks.spawn(self.name, lambda: self._run(tried), restart=True)
         await tried.wait()
+
+    async def rebind(self, port: int) -> None:
+        """Listen on `port` (0: nowhere) instead: the new port is open before the old one closes.
+
+        Requests and WebSockets on the old port go on. Raises Unavailable (PortUnavailable: the new port can't be had);
+        the listener is then as it was.
+        """
+        if self._application is None:
+            raise Unavailable(
+                "WEB-130",
+                f"{self.name} does not run, so its port can't change now",
+                "see its tile; restart the gateway",
+            )
+        if port == self.port:
+            return
+        listener = bind(self.address, port) if port else None
+        before, self.port = self.port, port
+        if self._server is not None:
+            try:
+                await self._server.move(listener)
+            except BaseException:
+                self.port = before
+                if listener is not None:
+                    listener.close()
+                raise
+            self._status = self._part(Health.OK, "listening") if port else self._part(Health.DISABLED, "off")
+        else:
+            await self._cancel()
+            self._status, self._ready = self._part(Health.DISABLED, "off"), listener
+            if port:
+                await self._spawn()
+        _log.info("port changed", listener=self.name, address=self.address, port=port, before=before)
+
+    async def _cancel(self) -> None:
+        """End the wait for a port."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
 
     def fail(self, reason: str, next_step: str) -> None:
         """The listener can't even be tried: its certificate is unusable."""
@@ -94,11 +137,15 @@ class HttpListener:
             await self._server.serve(sockets=[listener])
         finally:
             self._server.close_now()
+            self._server = None
             listener.close()
             self._status = self._part(Health.DISABLED, "stopped")
 
     async def _bind(self, tried: asyncio.Event) -> socket.socket:
         """The port, as soon as it can be had."""
+        if self._ready is not None:
+            listener, self._ready = self._ready, None
+            return listener
         while True:
             try:
                 return bind(self.address, self.port)
@@ -151,6 +198,8 @@ class HttpListener:
 
     async def stop(self) -> None:
         """Close the port, finish what is being answered within a second, end. Nothing of ours is open afterwards."""
+        if self._ready is not None:
+            self._ready.close()
         if self._task is None:
             return
         if self._server is None:

@@ -9,7 +9,7 @@ import msgspec
 from plantgate.model import quality
 from plantgate.model.badge import JournalEntry
 from plantgate.model.command import Verdict
-from plantgate.model.gateway import PortRow
+from plantgate.model.gateway import PortChange, PortRow
 from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition
 from plantgate.model.value import TagValue
@@ -232,6 +232,8 @@ class Port(msgspec.Struct):
     owner: Owner | None
     reason: str
     next_step: str
+    connections: int
+    command: str
 
     @classmethod
     def of(cls, row: PortRow) -> Port:
@@ -252,12 +254,51 @@ class Port(msgspec.Struct):
             owner=None if owner is None else Owner(owner.pid, owner.name, owner.user, owner.command),
             reason=row.reason,
             next_step=row.next_step,
+            connections=row.connections,
+            command=row.command,
         )
 
 
 class Ports(msgspec.Struct):
     items: list[Port]
     metadata: Metadata
+
+
+class PortWanted(msgspec.Struct, forbid_unknown_fields=True):
+    """`port` 0 is off; without `revert_after_s` the change is for good and goes into the file."""
+
+    port: int
+    revert_after_s: float | None = None
+
+
+class PortChanged(msgspec.Struct):
+    """`waiting`: `port` goes back to `previous` at `revert_at` unless it is confirmed. `url` is the page then."""
+
+    name: str
+    key: str
+    port: int
+    previous: int
+    waiting: bool
+    revert_at: int | None
+    url: str
+    note: str
+
+    @classmethod
+    def of(cls, change: PortChange, url: str) -> PortChanged:
+        return cls(
+            name=change.name,
+            key=change.key,
+            port=change.port,
+            previous=change.previous,
+            waiting=change.revert_at is not None,
+            revert_at=None if change.revert_at is None else milliseconds(change.revert_at),
+            url=url,
+            note=change.note,
+        )
+
+
+class PortChanges(msgspec.Struct):
+    items: list[PortChanged]
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
