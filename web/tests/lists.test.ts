@@ -81,7 +81,7 @@ describe('parts', () => {
 
 const port = (number: number, change: Partial<Port> = {}): Port => ({
   name: `p${number}`, instance: '', port: number, host: '127.0.0.1', transport: 'tcp', direction: 'listen', protocol: 'HTTP', purpose: '', required: 'yes', key: 'gateway.port',
-  source: 'default', state: 'LISTENING', owner: null, reason: '', next_step: '', ...change,
+  source: 'default', state: 'LISTENING', owner: null, reason: '', next_step: '', connections: 0, command: '', ...change,
 })
 
 describe('ports', () => {

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from plantgate.cli import config, history, plc, ports, reader, user
+from plantgate.cli import config, doctor, history, plc, ports, reader, user
 from plantgate.cli.common import DataOption, JsonOption, RequiredDataOption, SetOption, say, told
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(plc.app, name="plc")
 app.add_typer(history.app, name="history")
 app.add_typer(config.app, name="config")
 app.add_typer(user.app, name="user")
+doctor.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -58,11 +59,18 @@ def run(data: RequiredDataOption, sets: SetOption = None) -> None:
     from plantgate.cli import run as runner
     from plantgate.config.load import load
     from plantgate.runtime.clock import SystemClock
+    from plantgate.runtime.lockfile import LockFile
 
     with told():
         configuration = load(data, sets or (), address_check=address_problem)
-        clock = SystemClock()
-        runner.serve(configuration, data, clock, console=True, on_running=lambda gateway: runner.announce(gateway, say))
+        with LockFile.of(data):
+            runner.serve(
+                configuration,
+                data,
+                SystemClock(),
+                console=True,
+                on_running=lambda gateway: runner.announce(gateway, say),
+            )
 
 
 @app.command()

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from plantgate.config.document import Configuration
 from plantgate.model.gateway import PortRow, PortState
 from plantgate.model.status import Health, PartStatus, PortOwner
 from plantgate.ports.atlas import Endpoint, atlas
-from plantgate.ports.owners import owner_of
+from plantgate.ports.connections import Connection, established, peers_of
+from plantgate.ports.owners import free_port_near, owner_of
 from plantgate.ports.specs import Direction
+
+_PRIVILEGED_BELOW = 1_024
+# A port to offer where a privileged one was wanted, as people know them: 502 becomes 1502.
+_UNPRIVILEGED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What all rows are made from: asked of the system once."""
+
+    parts: Mapping[tuple[str, str], PartStatus]
+    endpoints: Sequence[Endpoint]
+    connections: Sequence[Connection]
+    directory: Path | None
 
 
 def port_rows(configuration: Configuration, parts: Sequence[PartStatus]) -> list[PortRow]:
     """One row per endpoint; conflicts name the process. Blocks while it asks the system: use a worker."""
+    endpoints = atlas(configuration)
     by_name = {(part.kind, part.name): part for part in parts}
-    return [_row(endpoint, by_name) for endpoint in atlas(configuration)]
+    look = _Look(by_name, endpoints, established(), configuration.directory)
+    return [_row(endpoint, look) for endpoint in endpoints]
 
 
-def _row(endpoint: Endpoint, parts: Mapping[tuple[str, str], PartStatus]) -> PortRow:
+def _row(endpoint: Endpoint, look: _Look) -> PortRow:
     listens = endpoint.direction is Direction.LISTEN
-    part = _part(endpoint, parts)
+    part = _part(endpoint, look.parts)
     state = _state(endpoint, part)
     owner = _owner(endpoint, state) if listens else None
     spec = endpoint.spec
@@ -40,6 +63,8 @@ def _row(endpoint: Endpoint, parts: Mapping[tuple[str, str], PartStatus]) -> Por
         owner=owner,
         reason=part.reason if part else "",
         next_step=part.next_step if part else "",
+        connections=_connections(endpoint, state, look),
+        command=_command(endpoint, part, look.directory) if listens else "",
     )
 
 
@@ -67,3 +92,45 @@ def _owner(endpoint: Endpoint, state: PortState) -> PortOwner | None:
     if state in (PortState.LISTENING, PortState.TAKEN):
         return owner_of(endpoint.port, endpoint.host)
     return None
+
+
+def _connections(endpoint: Endpoint, state: PortState, look: _Look) -> int:
+    """On a taken port those of its holder. Towards a device only our own: another program's are none of this page."""
+    if state is PortState.DISABLED:
+        return 0
+    if endpoint.direction is Direction.LISTEN:
+        return peers_of(endpoint, look.connections).total()
+    own = [item for item in look.connections if item.pid == os.getpid()]
+    return peers_of(endpoint, own, look.endpoints).total()
+
+
+def _command(endpoint: Endpoint, part: PartStatus | None, directory: Path | None) -> str:
+    """What to type so that a listener that could not bind its port gets one."""
+    if part is None or part.health is not Health.FAILED:
+        return ""
+    forbidden = part.state == "can't bind" and endpoint.port < _PRIVILEGED_BELOW
+    if forbidden and sys.platform == "linux":
+        return f"sudo sysctl -w net.ipv4.ip_unprivileged_port_start={endpoint.port}"
+    if part.state != "port taken" and not forbidden:
+        return ""
+    return set_port_command(endpoint, directory, above=endpoint.port + _UNPRIVILEGED if forbidden else endpoint.port)
+
+
+def set_port_command(endpoint: Endpoint, directory: Path | None, *, above: int) -> str:
+    """`plantgate ports set https 8044 --data DIR` with a port above `above` that is free now.
+
+    Empty if there is none, or if an override stands above the files: editing them would change nothing.
+    """
+    if endpoint.source.startswith(("--set", "environment")):
+        return ""
+    name = "modbus_server" if endpoint.name == "modbus" else endpoint.name
+    free = free_port_near(above, "127.0.0.1" if endpoint.host == "localhost" else endpoint.host)
+    if free is None:
+        return ""
+    where = () if directory is None else ("--data", str(directory))
+    return typed("plantgate", "ports", "set", name, str(free), *where)
+
+
+def typed(*arguments: str) -> str:
+    """A command line as this system's shell wants it."""
+    return subprocess.list2cmdline(arguments) if sys.platform == "win32" else shlex.join(arguments)

@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar
 
 import psutil
@@ -29,6 +30,15 @@ _SECRET_QUERY = re.compile(rf"(?i)([?&;][\w.-]*{_SECRET_WORD}[\w.-]*=)[^&;\s]*")
 _URL_LOGIN = re.compile(r"(?<=://)[^/\s@]*@")
 _OURS = re.compile(r"\bplantgate\b")
 _IGNITION = re.compile(r"(?i)\bignition\b")
+
+
+class Holder(StrEnum):
+    """What kind of process a command line tells of."""
+
+    PLANTGATE = "plantgate"
+    IGNITION = "ignition"
+    OTHER = "other"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +129,22 @@ def shown_command(arguments: Sequence[str]) -> str:
     return text if len(text) <= PEER_TEXT_CHARS else f"{text[: PEER_TEXT_CHARS - 3]}..."
 
 
+def holder_of(command: str) -> Holder:
+    """Whose process a command line is."""
+    if _OURS.search(command):
+        return Holder.PLANTGATE
+    if _IGNITION.search(command):
+        return Holder.IGNITION
+    return Holder.OTHER if command else Holder.UNKNOWN
+
+
 def _who(owner: PortOwner) -> str:
-    command = owner.command or owner.name or ""
+    holder = holder_of(owner.command or owner.name or "")
     if owner.pid is None:
         return "see who it is as administrator and stop that, or leave it the port"
-    if _OURS.search(command):
+    if holder is Holder.PLANTGATE:
         return f"that is another plantgate: stop it (pid {owner.pid}) if it should not run"
-    if _IGNITION.search(command):
+    if holder is Holder.IGNITION:
         return f"that is an Ignition gateway (pid {owner.pid}): both can run, each on ports of its own"
     return f"stop {owner.name or 'it'} (pid {owner.pid}) if it should not run"
 

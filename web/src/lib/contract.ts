@@ -146,6 +146,10 @@ export interface Port {
   owner: PortOwner | null
   reason: string
   next_step: string
+  /** established TCP connections on it */
+  connections: number
+  /** what to type to repair what `reason` says; empty if no one command does */
+  command: string
 }
 
 /** path, value, quality, time, reason */

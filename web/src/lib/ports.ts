@@ -39,7 +39,7 @@ export function searchPorts(ports: Port[], text: string): Port[] {
 
 export function ownerText(port: Port): string {
   const owner = port.owner
-  if (owner === null) return isConflict(port) ? 'a process that only its owner or an administrator may see' : '–'
+  if (owner === null) return isConflict(port) ? 'nobody to be seen: it was just let go, or only an administrator may see who' : '–'
   const name = owner.name ?? 'unknown process'
   const facts = [owner.pid === null ? '' : `pid ${owner.pid}`, owner.user ? `user ${owner.user}` : ''].filter(Boolean)
   return facts.length > 0 ? `${name} (${facts.join(', ')})` : name
