@@ -127,3 +127,12 @@ def test_rounded_regular_values_cost_under_a_byte_and_noise_under_nine() -> None
 
 def test_every_data_type_has_a_kind() -> None:
     assert {kind_of(data_type) for data_type in DataType} == {Kind.BOOL, Kind.INT, Kind.FLOAT, Kind.TEXT}
+
+
+def test_a_sum_beyond_the_range_of_a_double_is_infinite_and_the_points_stay() -> None:
+    values = [8.988465674311579e307, 8.98846567431158e307]
+    points = Points([0, 1], values, [192, 192])
+    head, data = encode(Kind.FLOAT, points)
+    assert head.vsum == math.inf
+    assert head.vmax == values[1]
+    assert list(decode(data, head.n, head.crc).values) == values

@@ -289,15 +289,23 @@ def _header(kind: Kind, points: Points, crc: int) -> Header:
 
 def _extremes(numbers: Sequence[Scalar], stamps: Sequence[int]) -> tuple[float, int, float, int, float] | None:
     found: Sequence[float] = numbers  # type: ignore[assignment]  # the caller looked at the kind
-    total = math.fsum(found) if all(map(math.isfinite, found)) else math.nan
+    total = _sum(found) if all(map(math.isfinite, found)) else math.nan
     if math.isnan(total):
         pairs = [(value, time) for value, time in zip(found, stamps, strict=True) if math.isfinite(value)]
         if not pairs:
             return None
         found, stamps = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        total = math.fsum(found)
+        total = _sum(found)
     low, high = min(found), max(found)
     return low, stamps[found.index(low)], high, stamps[found.index(high)], total
+
+
+def _sum(numbers: Sequence[float]) -> float:
+    """Exact, or infinite where the sum is beyond the range of a double."""
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return sum(numbers)
 
 
 def encode(kind: Kind, points: Points) -> tuple[Header, bytes]:
