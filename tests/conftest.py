@@ -55,7 +55,10 @@ def no_leaks() -> Iterator[None]:
     children = {child.pid for child in psutil.Process().children()}
     yield
     gc.collect()
-    left = [thread.name for thread in threading.enumerate() if thread not in threads and thread.is_alive()]
+    started = [thread for thread in threading.enumerate() if thread not in threads]
+    for thread in started:
+        thread.join(1.0)  # one that has been told to end may still be on its way
+    left = [thread.name for thread in started if thread.is_alive()]
     assert not left, f"threads outlive the test: {left}"
     open_now = _sockets() - sockets
     assert not open_now, f"sockets outlive the test: {sorted(open_now)}"

@@ -40,12 +40,12 @@ from plantgate.model.gateway import GatewayInfo, PortRow, Sample
 from plantgate.model.seams import StatusSource
 from plantgate.model.status import GatewayState, Health, PartStatus
 from plantgate.model.tag import TagDefinition, TagKind
+from plantgate.ports.change import PortChanger
 from plantgate.ports.live import port_rows
 from plantgate.ports.owners import describe_conflict
 from plantgate.protocols.scrdr import Checksum
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.lag import LagMeter
-from plantgate.runtime.lockfile import LockFile
 from plantgate.runtime.log import get_logger
 from plantgate.runtime.tasks import TaskGroup
 from plantgate.runtime.worker import Worker
@@ -89,8 +89,12 @@ class Gateway:
         self.devices = [self._build_device(device) for device in configuration.devices if device.enabled]
         self.readers = [self._build_reader(reader) for reader in configuration.readers if reader.enabled]
         self.listeners = self._build_listeners()
+        server = configuration.web_server
+        self._secure = Secure(server.require_ssl, server.force_secure_redirect, server.ssl_port)
+        self.port_changer = PortChanger(
+            self.listeners, lambda: self.configuration, self._reconfigured, data_dir, clock, self._tasks["gateway"]
+        )
         self._connect_parts()
-        self._lock: LockFile | None = None
 
     # building
 
@@ -163,6 +167,11 @@ class Gateway:
         owner, next_step = describe_conflict(port)
         return Conflict(owner, next_step)
 
+    def _reconfigured(self, configuration: Configuration) -> None:
+        """A port has changed while we run."""
+        self.configuration = configuration
+        self._secure.port = configuration.web_server.ssl_port
+
     def _connect_parts(self) -> None:
         for device in self.devices:
             self.gate.add_device(device.name, device)
@@ -188,10 +197,10 @@ class Gateway:
     async def start(self) -> None:
         """Listeners first, so that whoever asks hears STARTING; then stores, then devices.
 
-        Raises Unavailable if another process uses the data directory. A port that is taken, a store that can't be
-        opened or a device that is away is no reason not to start: each is shown with its next step.
+        The caller holds the data directory's LockFile. A port that is taken, a store that can't be opened or a device
+        that is away is no reason not to start: each is shown with its next step.
         """
-        self._lock = LockFile(self.data_dir / "state" / "gateway.lock")
+        _log.info("starting", gateway=self.info.name, version=self.info.version)
         await self._start_listeners()
         await self.historian.start()
         await self.journal.start()
@@ -212,9 +221,7 @@ class Gateway:
 
     async def _start_listeners(self) -> None:
         context = self._web_context()
-        server = self.configuration.web_server
-        secure = Secure(server.require_ssl, server.force_secure_redirect, server.ssl_port)
-        app = application(context, self.hub, self.board, self._tasks["pages"], secure)
+        app = application(context, self.hub, self.board, self._tasks["pages"], self._secure)
         self.hub.start(context, self._tasks["pages"])
         await self.listeners["http"].start(app)
         https = self.listeners["https"]
@@ -222,8 +229,10 @@ class Gateway:
             worker = Worker("certificate")
             try:
                 tls = await worker.run(server_context, self.data_dir, self._clock)
-            except (ConfigError, OSError) as error:
-                https.fail(str(error), "see the log; plain HTTP goes on")
+            except ConfigError as error:
+                https.fail(error.message, error.hint)
+            except OSError as error:
+                https.fail(f"no certificate could be made: {error}", "give this user the right to write pki/own")
             else:
                 await https.start(app, tls)
             finally:
@@ -242,6 +251,7 @@ class Gateway:
             journal=self.journal,
             statuses=self.statuses,
             ports=self.ports,
+            port_control=self.port_changer,
             samples=self.samples,
             sessions=Sessions(self._clock),
             redeem=lambda token: sign_in.redeem(self.data_dir, token, self._clock),
@@ -266,8 +276,6 @@ class Gateway:
         await asyncio.gather(self._stop_stores(), self._stop_listeners(farewell))
         await self._tasks["pages"].stop()
         await self._tasks["listeners"].stop()
-        if self._lock is not None:
-            self._lock.release()
         _log.info("stopped")
 
     async def _stop_stores(self) -> None:
@@ -298,8 +306,8 @@ class Gateway:
                 crash.text,
                 "a defect of plantgate: see wrapper.log and report it",
             )
-            for group in self._tasks.values()
-            for crash in group.crashes
+            # The newest of each: two tiles of one name can't be told apart.
+            for crash in {crash.task: crash for group in self._tasks.values() for crash in group.crashes}.values()
         ]
         return [*parts, *crashes]
 

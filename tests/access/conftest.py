@@ -42,11 +42,14 @@ class FakeJournal:
         self.rows: list[AccessDecision] = []
         self.broken = False
         self.crashes = 0
+        self.appending = 0
         self.disk: asyncio.Event | None = None
 
     async def append(self, decision: AccessDecision) -> JournalEntry:
         if self.disk is not None:
+            self.appending += 1
             await self.disk.wait()
+            self.appending -= 1
         if self.crashes:
             self.crashes -= 1
             raise ZeroDivisionError

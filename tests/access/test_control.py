@@ -148,7 +148,7 @@ async def test_a_journal_that_fails_is_counted_shown_and_recovers(
     assert page.entries == []
     assert site.control.counters.unjournaled == 3
     tile = site.control.status()[-1]
-    assert (tile.name, tile.health, tile.reason) == ("badge journal", Health.FAILED, "the disk is full")
+    assert (tile.name, tile.health, tile.reason) == ("badge decisions", Health.FAILED, "the disk is full")
     assert tile.details == {"lost": 3}
     journal.broken = False
     site.badge(STRANGER)
@@ -166,6 +166,24 @@ async def test_a_crash_of_the_journal_costs_one_decision_not_all_that_wait(site:
     assert len(journal.rows) == 9
     assert site.control.counters.unjournaled == 1
     assert len(site.tasks.crashes) == 1
+
+
+async def test_what_waits_for_the_journal_is_handed_over_together(site: Site, journal: FakeJournal) -> None:
+    """The journal makes one commit, with one fsync, of what is appended at the same time."""
+    first = journal.disk = asyncio.Event()
+    site.badge(ADA)
+    await site.settle()
+    uids = [f"04AA{number:02X}" for number in range(8)]
+    for uid in uids:
+        site.badge(uid)
+    await site.settle()
+    then = journal.disk = asyncio.Event()
+    first.set()
+    await site.settle()
+    assert journal.appending == len(uids)
+    then.set()
+    await site.settle()
+    assert [row.uid for row in journal.rows] == [ADA, *uids], "in order"
 
 
 async def test_badges_over_the_bound_are_shed_and_counted(site: Site, gate: FakeGate, journal: FakeJournal) -> None:

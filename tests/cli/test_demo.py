@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bench.processes import free_offset
-from plantgate.cli.demo import choose_ports, wanted_ports
+from plantgate.cli.demo import choose_ports, run, wanted_ports
 from plantgate.cli.demo_plant import write_plant
 from plantgate.config.load import load
-from plantgate.errors import ConfigError, UsageError
+from plantgate.errors import ConfigError, Unavailable, UsageError
+from plantgate.runtime.lockfile import LockFile
 
 
 def test_the_offset_is_added_to_every_port() -> None:
@@ -67,4 +68,19 @@ def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another gateway"):
         write_plant(tmp_path, wanted_ports())
     assert mine.read_text() == '[gateway]\nname = "press shop"\n'
+    assert [each.name for each in tmp_path.iterdir()] == ["plantgate.toml"]
+
+
+def test_a_second_demo_changes_nothing_under_the_first(tmp_path: Path) -> None:
+    write_plant(tmp_path, wanted_ports())
+    before = {name: (tmp_path / name).read_bytes() for name in ("plantgate.toml", "gateway.xml")}
+    with LockFile.of(tmp_path), pytest.raises(Unavailable, match="in use by another plantgate"):
+        run(tmp_path, free_offset())
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_a_demo_in_somebody_elses_directory_leaves_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "plantgate.toml").write_text('[gateway]\nname = "press shop"\n')
+    with pytest.raises(ConfigError, match="another gateway"):
+        run(tmp_path, free_offset())
     assert [each.name for each in tmp_path.iterdir()] == ["plantgate.toml"]

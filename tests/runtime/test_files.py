@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import pytest
 
-from plantgate.errors import Unavailable
-from plantgate.runtime.files import write_atomic
+from plantgate.errors import StorageError, Unavailable
+from plantgate.runtime.files import private_folder, write_atomic
 from plantgate.runtime.lockfile import LockFile
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -101,3 +101,29 @@ def test_one_holder_per_data_directory(tmp_path: Path) -> None:
     first.release()
     first.release()
     LockFile(path).release()
+
+
+def test_a_data_directory_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where a folder should be")
+    with pytest.raises(StorageError, match="can't be written") as caught:
+        LockFile.of(tmp_path)
+    assert caught.value.hint
+
+
+def test_the_lock_is_held_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full on this system")
+    (tmp_path / "gateway.lock").symlink_to(full)
+    monkeypatch.setattr("plantgate.runtime.lockfile._lock", lambda _: None)
+    LockFile(tmp_path / "gateway.lock").release()
+
+
+@posix
+def test_a_private_folder_is_its_owners_alone_and_what_was_there_stays_as_it_is(tmp_path: Path) -> None:
+    private_folder(tmp_path / "data" / "state")
+    assert (tmp_path / "data" / "state").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "data").stat().st_mode & 0o777 != 0o700, "only the last one is private"
+    (tmp_path / "theirs").mkdir(mode=0o755)
+    private_folder(tmp_path / "theirs")
+    assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o755

@@ -16,10 +16,11 @@ from pathlib import Path
 from plantgate.app import Gateway, address_problem
 from plantgate.cli import run as runner
 from plantgate.cli.common import note, say
-from plantgate.cli.demo_plant import PLC, READERS, write_plant
+from plantgate.cli.demo_plant import PLC, READERS, check_ours, write_plant
 from plantgate.config.load import load
 from plantgate.errors import Unavailable, UsageError
 from plantgate.runtime.clock import SystemClock
+from plantgate.runtime.lockfile import LockFile
 from plantgate.runtime.streams import PortUnavailable, bind
 
 _LOOPBACK = "127.0.0.1"
@@ -42,10 +43,17 @@ class Moved:
 def run(data: Path | None, offset: int) -> None:
     """Write the demo's data directory if it is not there, start the devices and the gateway, stay until Ctrl+C."""
     directory = data or Path("plantgate-demo")
-    ports, moved = choose_ports(offset)
-    for each in moved:
-        note(f"port {each.wanted} ({each.name}) {each.reason}: the demo uses {each.port}")
-    write_plant(directory, ports)
+    check_ours(directory)
+    # Before anything is written: another demo may run on it, whose ports would be changed under its feet.
+    with LockFile.of(directory):
+        ports, moved = choose_ports(offset)
+        for each in moved:
+            note(f"port {each.wanted} ({each.name}) {each.reason}: the demo uses {each.port}")
+        write_plant(directory, ports)
+        _serve(directory, ports)
+
+
+def _serve(directory: Path, ports: dict[str, int]) -> None:
     configuration = load(directory, address_check=address_problem)
     with simulators(directory, ports):
         runner.serve(

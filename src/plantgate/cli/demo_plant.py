@@ -85,21 +85,32 @@ readers = ["filler"]           # not at the entrance
 """
 
 
+def check_ours(directory: Path) -> None:
+    """Raises ConfigError for a directory that holds another configuration: it is somebody's."""
+    toml = directory / "plantgate.toml"
+    try:
+        ours = _MARK in toml.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(
+            "DEMO-105", f"{toml} can't be read: {error.strerror}", "choose another folder: plantgate demo --data DIR"
+        ) from None
+    if not ours:
+        raise ConfigError(
+            "DEMO-103", f"{toml} belongs to another gateway", "choose an empty folder: plantgate demo --data DIR"
+        )
+
+
 def write_plant(directory: Path, ports: dict[str, int]) -> None:
     """Write the data directory if it is new, and `ports` (by the names of demo.wanted_ports) in any case.
 
     Raises ConfigError for a directory that holds another configuration: it is somebody's. Raises StorageError.
     """
+    check_ours(directory)
     toml, xml = directory / "plantgate.toml", directory / "gateway.xml"
     try:
-        if toml.exists():
-            if _MARK not in toml.read_text(encoding="utf-8", errors="replace"):
-                raise ConfigError(
-                    "DEMO-103",
-                    f"{toml} belongs to another gateway",
-                    "choose an empty folder: plantgate demo --data DIR",
-                )
-        else:
+        if not toml.exists():
             (directory / "tags").mkdir(parents=True, exist_ok=True)
             write_atomic(directory / "tags" / "line1.csv", _tags())
             write_atomic(toml, _TOML.encode())

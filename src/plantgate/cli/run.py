@@ -27,7 +27,10 @@ def serve(
     console: bool,
     on_running: Callable[[Gateway], None] | None = None,
 ) -> None:
-    """Run a gateway until SIGINT or SIGTERM (Ctrl+C or Ctrl+Break on Windows). Raises our errors from its start."""
+    """Run a gateway until SIGINT or SIGTERM (Ctrl+C or Ctrl+Break on Windows). Raises our errors from its start.
+
+    The caller holds the data directory's LockFile: its log has one writer too.
+    """
     log.configure(data_dir / LOG_FILE, console=console, level=os.environ.get("PLANTGATE_LOG_LEVEL", "INFO").upper())
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -81,13 +84,30 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def announce(gateway: Gateway, say: Callable[[str], None]) -> None:
     """One line that opens the page signed in, and one for each part that is not well."""
-    from plantgate.runtime.clock import SystemClock
     from plantgate.security import sign_in
 
-    web, server = gateway.configuration.web, gateway.configuration.web_server
-    url = sign_in.url(web.address, server.port, server.ssl_port)
-    token = sign_in.create(gateway.data_dir, "operator", SystemClock())
-    say(f"plantgate is running: {url}/#signin={token}   (signs in once; the page without it is view only)")
+    failed = {part.name for part in gateway.statuses() if part.kind == "listener" and part.health is Health.FAILED}
+    server = gateway.configuration.web_server
+    # Never a link to a port that somebody else holds: whoever that is would be shown our token.
+    http = 0 if "http" in failed else server.port
+    https = 0 if "https" in failed else server.ssl_port
+    if http or https:
+        _say_link(gateway, sign_in.url(gateway.configuration.web.address, http, https), say)
+    else:
+        say("plantgate is running, without a page: it has no port for it")
     for part in gateway.statuses():
         if part.health is Health.FAILED:
             say(f"  {part.kind} {part.name}: {part.reason or part.state}. {part.next_step}".rstrip(". ") + ".")
+
+
+def _say_link(gateway: Gateway, url: str, say: Callable[[str], None]) -> None:
+    from plantgate.runtime.clock import SystemClock
+    from plantgate.security import sign_in
+
+    try:
+        token = sign_in.create(gateway.data_dir, "operator", SystemClock())
+    except OSError as error:
+        # A full or read-only disk is no reason to leave the plant alone.
+        say(f"plantgate is running: {url}/   (view only: no sign-in link could be stored, {error.strerror})")
+    else:
+        say(f"plantgate is running: {url}/#signin={token}   (signs in once; the page without it is view only)")

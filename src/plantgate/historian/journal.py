@@ -20,6 +20,7 @@ from plantgate.limits import JOURNAL_EVENTS, JOURNAL_WAITING
 from plantgate.model.badge import AccessDecision, AccessVerdict, JournalEntry
 from plantgate.model.status import Health, PartStatus
 from plantgate.runtime.clock import Clock
+from plantgate.runtime.files import private_folder
 from plantgate.runtime.log import get_logger
 from plantgate.runtime.tasks import TaskGroup
 from plantgate.runtime.worker import Worker
@@ -110,7 +111,7 @@ class Journal:
 
     def _connected(self) -> sqlite3.Connection:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._path.parent)
             connection = self._connect(self._path)
         except (sqlite3.Error, OSError) as error:
             raise database.storage_error(self._path, error) from error

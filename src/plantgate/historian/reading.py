@@ -220,5 +220,5 @@ def series(path: str, points: Points) -> Series:
 def unknown_tag(path: str, known: Sequence[str]) -> UsageError:
     """HI-201, naming the paths that are most like `path`."""
     near = difflib.get_close_matches(path, known, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else "`plantgate tags list` shows the paths"
+    hint = f"did you mean {', '.join(near)}?" if near else "the tags page shows the paths; is its history on?"
     return UsageError("HI-201", f"no history of a tag {printable(path)}", hint)

@@ -42,6 +42,7 @@ from plantgate.limits import (
 from plantgate.model.history import StoreStats
 from plantgate.model.tag import TagDefinition
 from plantgate.model.value import DataType
+from plantgate.runtime.files import private_folder
 
 _WAL_BYTES = 8_388_608  # a checkpoint stalls commits for as long as the disk needs for so much
 _SEALS = 64  # blocks per commit, so that sealing many tags at once spreads over several commits
@@ -85,7 +86,7 @@ class Store:
         The check is bounded: the whole log and the newest 64 blocks; older blocks are checked whenever they are read.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
             connection = connect(path)
         except (sqlite3.Error, OSError) as error:
             raise database.storage_error(path, error) from error

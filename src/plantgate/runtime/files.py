@@ -39,6 +39,12 @@ def _mode_of(path: Path) -> int | None:
         return None
 
 
+def private_folder(folder: Path) -> None:
+    """Make `folder` and what is above it; what is new at its end is its owner's alone (who badged when is nobody's)."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True, mode=0o700)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename durable. Windows has no way to sync a folder and does it by itself."""
     if not hasattr(os, "O_DIRECTORY"):

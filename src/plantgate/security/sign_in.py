@@ -14,7 +14,7 @@ import msgspec
 
 from plantgate.limits import SIGN_IN_LINKS
 from plantgate.runtime.clock import Clock
-from plantgate.runtime.files import write_atomic
+from plantgate.runtime.files import private_folder, write_atomic
 
 LINK_SECONDS = 24 * 3600
 _FOLDER = Path("state") / "sign-in"
@@ -30,7 +30,8 @@ class _Promise(msgspec.Struct):
 def create(data_dir: Path, actor: str, clock: Clock) -> str:
     """A new token for `actor`, good once and for a day. Old ones beyond SIGN_IN_LINKS go. Raises OSError."""
     folder = data_dir / _FOLDER
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(folder.parent)
+    private_folder(folder)
     _forget(folder, clock)
     token = secrets.token_urlsafe(32)
     promise = _Promise(actor, clock.wall() + LINK_SECONDS * 1_000_000)

@@ -73,7 +73,7 @@ async def test_units_behind_one_address_are_asked_by_their_id(
         ("wrong function", Quality.ERROR_IO, "malformed"),
         ("wrong id", Quality.ERROR_TIMEOUT_EXPIRED, "unexpected"),
         ("late", Quality.ERROR_TIMEOUT_EXPIRED, "timeouts"),
-        ("garbage", Quality.BAD_NOT_CONNECTED, "reconnects"),
+        ("garbage", Quality.BAD_NOT_CONNECTED, "malformed"),
         ("reset", Quality.BAD_NOT_CONNECTED, "reconnects"),
         ("half close", Quality.BAD_NOT_CONNECTED, "reconnects"),
         ("flood", Quality.BAD_NOT_CONNECTED, "unexpected"),

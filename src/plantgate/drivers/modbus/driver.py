@@ -282,6 +282,7 @@ class ModbusDevice:
     def _details(self, good: int, tags: int) -> dict[str, str | int | float | None]:
         counters, load = self._counters, self._poller.load_percent
         seconds = counters.response_seconds
+        connected = self._state is _State.CONNECTED  # figures of a connection that is gone would look fresh
         return {
             "driver": "modbus",
             "host": self.options.host,
@@ -291,9 +292,9 @@ class ModbusDevice:
             "tags_reason": printable(self._poller.trouble),
             "concurrent_requests": self._session_options.concurrent_requests,
             "requests_per_poll": sum(len(group.blocks) for group in self._poller.groups),
-            "requests_per_s": round(self._rate_mark[2], 2),
-            "response_ms": None if seconds is None else round(seconds * 1_000, 2),
-            "load_percent": None if load is None else round(load, 1),
+            "requests_per_s": round(self._rate_mark[2], 2) if connected else 0.0,
+            "response_ms": round(seconds * 1_000, 2) if connected and seconds is not None else None,
+            "load_percent": round(load, 1) if connected and load is not None else None,
             "requests": counters.requests,
             "exceptions": counters.exceptions,
             "malformed": counters.malformed,

@@ -195,6 +195,7 @@ class Session:
                     self._not_asked()
                     continue
                 case Broken():
+                    self._counters.malformed += 1
                     wrong = event.error
                     self._end(PeerError(wrong.code, f"{self._where}: {wrong.message}", wrong.hint))
                     return
