@@ -131,7 +131,7 @@ def test_every_data_type_has_a_kind() -> None:
 
 def test_a_sum_beyond_the_range_of_a_double_is_infinite_and_the_points_stay() -> None:
     values = [8.988465674311579e307, 8.98846567431158e307]
-    points = Points([0, 1], values, [192, 192])
+    points = Points([0, 1], values, [192, 192], good=True)
     head, data = encode(Kind.FLOAT, points)
     assert head.vsum == math.inf
     assert head.vmax == values[1]
