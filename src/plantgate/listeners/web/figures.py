@@ -41,7 +41,8 @@ def part_samples(parts: Sequence[PartStatus]) -> Iterator[Sample]:
     """`plantgate_part_ok` for every part, and what its details count."""
     for part in parts:
         labels = (("kind", part.kind), ("name", part.name))
-        yield Sample("plantgate_part_ok", "gauge", "1 if the part is well", labels, float(part.health is Health.OK))
+        well = part.health in (Health.OK, Health.DISABLED)
+        yield Sample("plantgate_part_ok", "gauge", "1 if the part is well, or off as configured", labels, float(well))
     for part in parts:
         for detail, (name, kind, words) in _FIGURES.get(part.kind, {}).items():
             value = part.details.get(detail)
