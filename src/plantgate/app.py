@@ -58,7 +58,7 @@ from plantgate.tags.tree import TagTree
 
 _log = get_logger("gateway")
 # Strikes are released and journal entries stored within it, or the stop goes on without them: 2 s is the promise.
-_ACCESS_STOP_SECONDS = 0.6
+_ACCESS_STOP_SECONDS = 0.8
 _STORE_STOP_SECONDS = 1.0
 # Listeners answer STOPPING for at least so long: a balancer hears it before its connections are refused.
 _FAREWELL_SECONDS = 0.5
