@@ -54,13 +54,76 @@ SCCMD_LINE_BYTES = _limit(
     "the device: it discards commands of 256 characters and more",
     "a caller that passes arbitrary LEDS or BUZZ values",
 )
+READER_BADGES_PER_SECOND = _limit(
+    "READER_BADGES_PER_SECOND",
+    20,
+    "badges/s",
+    "journal, audit log and event loop; a reader reads a card a second as delivered, people pass no faster",
+    "a broken or forged reader that tells thousands of cards a second",
+)
+READER_BADGES_AT_ONCE = _limit(
+    "READER_BADGES_AT_ONCE",
+    500,
+    "badges",
+    "the same: so many may come faster, as with a pallet of UHF tags or a script that replays a day",
+    "a broken or forged reader that tells thousands of cards a second",
+)
+READER_CONNECTS_PER_SECOND = _limit(
+    "READER_CONNECTS_PER_SECOND",
+    20,
+    "connections/s",
+    "the network and the readers' switch: all readers of a gateway together begin no more connections",
+    "a power cut after which two hundred readers come back together",
+)
+DATAGRAM_WAITING_BYTES = _limit(
+    "DATAGRAM_WAITING_BYTES",
+    65_536,
+    "bytes",
+    "memory per believed UDP source: what waits to be decoded; a datagram counts as 256 bytes at least",
+    "a device, or somebody who forges its address, that sends faster than is decoded",
+)
 
+REGISTER_FILE_BYTES = _limit(
+    "REGISTER_FILE_BYTES",
+    262_144,
+    "characters",
+    "memory of a command that reads a reader's registers; all 65,536 addresses are never set",
+    "a wrong file given by mistake",
+)
+CAPTURE_BYTES = _limit(
+    "CAPTURE_BYTES",
+    16_777_216,
+    "bytes",
+    "disk and memory of a captured conversation: at 100 bytes a message, 160,000 badges",
+    "a capture that is forgotten, or a reader at wire speed",
+)
 SIMULATOR_REQUEST_BYTES = _limit(
     "SIMULATOR_REQUEST_BYTES",
     4_194_304,
     "bytes",
     "memory of a simulator: one line of its control socket (raw bytes of a long $SCRDR line in hex, lists of cards)",
     "a client that never ends its line",
+)
+SIMULATOR_CARDS = _limit(
+    "SIMULATOR_CARDS",
+    256,
+    "cards",
+    "memory and tasks of a simulated reader: cards that lie on it, or are shown with one request",
+    "a test that puts cards down and never takes them away",
+)
+SIMULATOR_QUEUE_MESSAGES = _limit(
+    "SIMULATOR_QUEUE_MESSAGES",
+    1_000,
+    "messages",
+    "memory of a simulated reader that sends slowly on purpose; further cards are dropped and told as such",
+    "a test that shows cards faster than a slow reader tells them",
+)
+SIMULATOR_SCRIPT_BYTES = _limit(
+    "SIMULATOR_SCRIPT_BYTES",
+    4_194_304,
+    "bytes",
+    "memory of a simulated reader: one script, about 100,000 lines",
+    "a wrong file given as a script",
 )
 
 # --- Modbus -----------------------------------------------------------------------------------------------
@@ -105,6 +168,14 @@ MODBUS_WAITING_WRITES = _limit(
     "writes per device",
     "memory, and polls that writes go before",
     "a page or script that writes faster than the device takes it",
+)
+
+MODBUS_MAP_ROWS = _limit(
+    "MODBUS_MAP_ROWS",
+    10_000,
+    "rows",
+    "memory, and the time in which a configuration is read: one address map of a device",
+    "a file of another kind given as an address map",
 )
 
 # --- connections ------------------------------------------------------------------------------------------
@@ -246,6 +317,20 @@ SCAN_ADDRESSES = _limit(
 SCAN_PORTS = _limit(
     "SCAN_PORTS", 1_024, "ports", "the time a scan of one address takes", "a range of all ports, for every address"
 )
+SCAN_SPARE_DESCRIPTORS = _limit(
+    "SCAN_SPARE_DESCRIPTORS",
+    32,
+    "descriptors",
+    "files and listeners of the process that scans: the sockets of a scan leave it so many",
+    "a scan where the limit of open files is low (ulimit -n)",
+)
+SCAN_HELD_HOSTS = _limit(
+    "SCAN_HELD_HOSTS",
+    1_024,
+    "hosts",
+    "memory: hosts that are known and wait for an earlier one, or to be probed; then no more are looked at",
+    "a subnet with one host that answers slowly",
+)
 SCAN_PROBED_HOSTS = _limit(
     "SCAN_PROBED_HOSTS",
     8,
@@ -279,6 +364,13 @@ HELLO_CERTIFICATES = _limit(
 FREE_PORT_TRIES = _limit(
     "FREE_PORT_TRIES", 100, "ports", "the time until a free port is offered", "a host with a full range of listeners"
 )
+LEFTOVER_SECONDS = _limit(
+    "LEFTOVER_SECONDS",
+    600,
+    "s",
+    "a file that is being written beside the one it will replace: a write takes far less, even on a slow share",
+    "clocks of this host and of a file share that differ",
+)
 PORT_REVERT_SECONDS = _limit(
     "PORT_REVERT_SECONDS",
     86_400,
@@ -308,13 +400,6 @@ DOCTOR_FILES = _limit(
     "the time of the doctor: so many files below state/ and pki/ are looked at",
     "a data directory that another program fills",
 )
-DOCTOR_ANSWER_BYTES = _limit(
-    "DOCTOR_ANSWER_BYTES",
-    65_536,
-    "bytes",
-    "memory of the doctor: of an HTTP answer so much is read, header and body",
-    "a host that answers without end",
-)
 DOCTOR_PORTS = _limit(
     "DOCTOR_PORTS",
     64,
@@ -333,17 +418,99 @@ WATCH_PEERS = _limit(
 # --- access -----------------------------------------------------------------------------------------------
 ACCESS_ANSWERS = _limit(
     "ACCESS_ANSWERS",
-    64,
+    2_048,
     "badges",
-    "memory and the event loop: badges being answered at the same time",
-    "a forged reader that reports thousands of cards a second",
+    "memory and the event loop: badges being answered at the same time; one reader gets no more than it leaves free",
+    "very many doors on a PLC that does not answer",
 )
 ACCESS_JOURNAL_BACKLOG = _limit(
     "ACCESS_JOURNAL_BACKLOG",
     10_000,
     "decisions",
-    "memory while the disk of the badge journal is slow or full",
+    "memory while the disk of the badge journal is slow or full; one reader gets no more of it than it leaves free",
     "a forged reader, together with a full disk",
+)
+ACCESS_HOLDERS = _limit(
+    "ACCESS_HOLDERS", 200_000, "holders", "memory: some 300 bytes each", "an import of a wrong file"
+)
+ACCESS_CARDS = _limit("ACCESS_CARDS", 200_000, "cards", "memory: some 350 bytes each", "an import of a wrong file")
+ACCESS_RULES = _limit(
+    "ACCESS_RULES",
+    2_000,
+    "rules",
+    "the time of a decision at a reader that many rules name",
+    "a script that makes a rule for every person",
+)
+ACCESS_NAMES = _limit(
+    "ACCESS_NAMES",
+    2_000,
+    "of a kind",
+    "memory and the pages: groups, zones, passages, calendars, schedules, lockdowns",
+    "a script that makes a group for every person",
+)
+ACCESS_LIST = _limit(
+    "ACCESS_LIST",
+    1_000,
+    "entries",
+    "memory and the time of a check: one list of a holder, rule, calendar or schedule",
+    "a calendar with every day of a century",
+)
+ACCESS_NAME_CHARS = _limit(
+    "ACCESS_NAME_CHARS", 100, "characters", "the pages and the log: a name or key", "an import of a wrong file"
+)
+ACCESS_NOTE_CHARS = _limit(
+    "ACCESS_NOTE_CHARS", 1_000, "characters", "memory and disk: a note", "somebody who pastes a document"
+)
+ACCESS_FAULTS = _limit(
+    "ACCESS_FAULTS",
+    100,
+    "faults",
+    "the answer and who reads it: of more only the number is told",
+    "an import of a file with a wrong column",
+)
+ACCESS_CHANGES_WAITING = _limit(
+    "ACCESS_CHANGES_WAITING", 64, "changes", "memory while the disk is slow", "a script that changes without waiting"
+)
+ACCESS_CHANGES_KEPT = _limit(
+    "ACCESS_CHANGES_KEPT",
+    50_000,
+    "changes",
+    "disk (some 40 MB): who changed what; the oldest go first",
+    "an import that changes every holder, once a night",
+)
+ACCESS_RULE_CACHE = _limit(
+    "ACCESS_RULE_CACHE",
+    1_024,
+    "readers",
+    "memory: the rules of so many readers are kept ready; at more readers a decision takes longer",
+    "badges of readers that exist in no configuration",
+)
+ACCESS_CSV_BYTES = _limit(
+    "ACCESS_CSV_BYTES", 33_554_432, "bytes", "memory: 200,000 rows of 160 bytes", "an import of a wrong file"
+)
+ACCESS_PICTURE_BYTES = _limit(
+    "ACCESS_PICTURE_BYTES", 100_000, "bytes", "disk and pages: one holder's picture", "a photo as a camera makes it"
+)
+ACCESS_RESTORED_EVENTS = _limit(
+    "ACCESS_RESTORED_EVENTS",
+    200_000,
+    "badge events",
+    "the time of a start: so many of the newest are looked at for who is inside",
+    "a reader that saw cards without end",
+)
+ACCESS_WHAT_IF_EVENTS = _limit(
+    "ACCESS_WHAT_IF_EVENTS",
+    100_000,
+    "badge events",
+    "memory and time of one what-if: the newest so many are decided anew",
+    "a what-if over years",
+)
+ACCESS_WHAT_IF_CHANGES = _limit(
+    "ACCESS_WHAT_IF_CHANGES",
+    1_000,
+    "events",
+    "the answer of a what-if: of more that would be decided otherwise only the number is told",
+    "proposed rules that deny everybody",
 )
 
 # --- signing in -------------------------------------------------------------------------------------------
@@ -440,7 +607,7 @@ JOURNAL_EVENTS = _limit(
     "JOURNAL_EVENTS",
     1_000_000,
     "badge events",
-    "disk (some 150 MB): the oldest go first",
+    "disk (some 350 MB): the oldest go first",
     "a reader that sees cards without end",
 )
 JOURNAL_WAITING = _limit(
