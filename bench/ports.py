@@ -18,10 +18,11 @@ from pathlib import Path
 from bench.processes import START_SECONDS, free_ports, plant, wait_for
 from bench.table import spread, table
 
-ADDRESSES = "127.0.1-4.1-250", ["127.0.1.1-250", "127.0.2.1-250", "127.0.3.1-250", "127.0.4.1-250"]
+NETS = (1, 2, 3, 4)
+HOSTS = 250  # of each net
 ATLAS = (8088, 8043, 8060, 4840, 4096, 502, 4000, 3306, 5432, 1433, 1521)
 MORE = (80, 443, 1883, 8883, 62541, 22)
-RUNS = 3
+RUNS = 15
 LISTENERS = (("127.0.1.7", 8088), ("127.0.2.9", 502), ("127.0.4.250", 62541))
 
 
@@ -29,27 +30,76 @@ def main() -> None:
     if shutil.which("nmap") is None:
         print("nmap is missing: apt-get install nmap", file=sys.stderr)
         return
-    ours = [*(sys.executable, "-m", "plantgate.cli.main", "ports", "scan"), *ADDRESSES[1], "--json",
-            "--port", ",".join(map(str, MORE))]  # fmt: skip
-    ports = ",".join(map(str, (*ATLAS, *MORE)))
-    theirs = ["nmap", "-sT", "-T5", "-n", "-Pn", "-p", ports, ADDRESSES[0], "-oG", "-"]
-    rows: list[list[object]] = []
-    answers: list[dict[tuple[str, int], str]] = []
-    with _listeners():
-        for name, command in (("plantgate ports scan --json", ours), ("nmap -sT -T5 -n -Pn", theirs)):
-            seconds, memory, text = zip(*(_measure(command) for _ in range(RUNS)), strict=True)
-            found = _ours(text[0]) if name.startswith("plantgate") else _nmap(text[0])
-            answers.append(found)
-            rows.append([name, *spread(seconds), max(memory) / 1024, sum(state == "OPEN" for state in found.values())])
-    table(
-        f"1,000 addresses of 127.0.0.0/8 x {len(ATLAS + MORE)} ports, {RUNS} runs each",
-        ["", "s min", "s median", "s max", "MB", "open"],
-        rows,
-    )
-    same = sum(answers[0].get(key) == state for key, state in answers[1].items())
-    print(f"  the same answer for {same:,} of {len(answers[1]):,} ports ({len(answers[0]):,} looked at by us)")
-    print()
+    with tempfile.TemporaryDirectory() as folder, _listeners():
+        _engine()
+        _against_nmap(Path(folder))
     _probe()
+
+
+def _against_nmap(folder: Path) -> None:
+    """In turns, so that a busy moment meets both; then where our time goes, and how it grows."""
+    ports = ",".join(map(str, (*ATLAS, *MORE)))
+    ours, theirs = "plantgate ports scan --json", "nmap -sT -T5 -n -Pn"
+    commands = {
+        ours: _command(*(f"127.0.{net}.1-{HOSTS}" for net in NETS)),
+        theirs: [*theirs.split(), "-p", ports, f"127.0.{NETS[0]}-{NETS[-1]}.1-{HOSTS}", "-oG", "-"],
+        "59 addresses, 1,003 ports": _command("127.0.1.1-59"),
+        "236 addresses, 4,012 ports": _command("127.0.1.1-236"),
+        "1 address, 17 ports: the start": _command("127.0.1.1"),
+        "nothing: --version": [*_PLANTGATE, "--version"],
+        "nothing: python -c pass": [sys.executable, "-c", "pass"],
+    }
+    outputs = {name: folder / str(number) for number, name in enumerate(commands)}
+    environment = _as_installed(folder)
+    runs: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
+    for _ in range(RUNS):
+        for name, command in commands.items():
+            runs[name].append(_measure(command, environment, outputs[name]))
+    rows: list[list[object]] = []
+    for name, measured in runs.items():
+        seconds, memory = zip(*measured, strict=True)
+        rows.append([name, *spread(seconds), max(memory) / 1024])
+    title = f"1,000 addresses of 127.0.0.0/8 x {len(ATLAS + MORE)} ports, {RUNS} runs each, in turns"
+    table(title, ["", "s min", "s median", "s max", "MB"], rows)
+    looked, judged = _ours(outputs[ours].read_text()), _nmap(outputs[theirs].read_text())
+    same = sum(looked.get(key) == state for key, state in judged.items())
+    print(f"  the same answer for {same:,} of {len(judged):,} ports ({len(looked):,} looked at by us), ", end="")
+    print(f"{sum(state == 'OPEN' for state in judged.values())} of them open")
+    print()
+
+
+_PLANTGATE = (sys.executable, "-m", "plantgate.cli.main")
+
+
+def _command(*addresses: str) -> list[str]:
+    return [*_PLANTGATE, "ports", "scan", *addresses, "--json", "--port", ",".join(map(str, MORE))]
+
+
+def _as_installed(folder: Path) -> dict[str, str]:
+    """Compiled once, as pip leaves it: a source tree whose byte code must not be written is compiled at each start."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    _measure(_command("127.0.1.1"), environment, folder / "first")
+    return environment
+
+
+def _engine() -> None:
+    """The scan alone, in this process: no start, no rows."""
+    from plantgate.ports.hosts import parse_hosts
+    from plantgate.ports.reports import Wanted, sweep
+
+    rows: list[list[object]] = []
+    for hosts in (["127.0.1.1-59"], ["127.0.1.1-236"], [f"127.0.{net}.1-{HOSTS}" for net in NETS]):
+        times: list[float] = []
+        for _ in range(RUNS):
+            began = time.perf_counter()
+            wanted = [Wanted("", port) for port in (*ATLAS, *MORE)]
+            sweep(parse_hosts(hosts), wanted, lambda _: None, mono=time.perf_counter)
+            times.append(time.perf_counter() - began)
+        count = parse_hosts(hosts).count * len(ATLAS + MORE)
+        rows.append([f"{count:,} ports", *spread(times), 1e6 * min(times) / count])
+    table("The scan alone", ["", "s min", "s median", "s max", "us a port"], rows)
+    print()
 
 
 @contextmanager
@@ -62,16 +112,23 @@ def _listeners() -> Iterator[None]:
         yield
 
 
-def _measure(command: Sequence[str]) -> tuple[float, int, str]:
-    """Seconds, most memory in KiB, standard output."""
-    with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
-        _, _, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = 0
-        output.seek(0)
-        return seconds, usage.ru_maxrss, output.read().decode()
+# A process of its own, small and with little in it: what a child is said to have had in memory at most begins with what
+# the process that started it has.
+_RUNNER = """
+import os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:], stdout=open(sys.argv[1], "wb"), stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - began, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+
+def _measure(command: Sequence[str], environment: dict[str, str], output: Path) -> tuple[float, int]:
+    """Seconds, and most memory in KiB."""
+    runner = [sys.executable, "-S", "-c", _RUNNER, str(output), *command]
+    told = subprocess.run(runner, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert told[2] in {"0", "1"}, command
+    return float(told[0]), int(told[1])
 
 
 def _ours(text: str) -> dict[tuple[str, int], str]:
@@ -96,7 +153,7 @@ def _probe() -> None:
         wanted = [Wanted(name, port) for name, port in _services(stack, Path(folder)).items()]
         times: list[float] = []
         last: list[HostReport] = []
-        for _ in range(RUNS):
+        for _ in range(3):
             last.clear()
             began = time.perf_counter()
             options = ProbeOptions(readers=True)
@@ -106,7 +163,7 @@ def _probe() -> None:
             [item.name, str(probe.finding), 1e3 * (probe.latency or 0), probe.verdict[:90]]
             for item, probe in sorted(last[0].probes.items(), key=lambda pair: pair[0].name)
         ]
-    table(f"Probe of one host with {len(wanted)} services, {RUNS} runs", ["", "s min", "s median", "s max"],
+    table(f"Probe of one host with {len(wanted)} services, 3 runs", ["", "s min", "s median", "s max"],
           [["scan and probe", *spread(times)]])  # fmt: skip
     table("each, in the last run", ["port", "finding", "ms", "verdict"], rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,17 @@ from plantgate.ports.hosts import parse_hosts
         ("192.0.2.254-192.0.3.1", ["192.0.2.254", "192.0.2.255", "192.0.3.0", "192.0.3.1"]),
         ("192.0.2.7-9", ["192.0.2.7", "192.0.2.8", "192.0.2.9"]),
         ("2001:db8::9-2001:db8::a", ["2001:db8::9", "2001:db8::a"]),
+        ("2001:DB8:0::A", ["2001:db8::a"]),
+        ("::1/126", ["::1", "::2", "::3"]),  # :: is no host
+        ("[2001:db8::]/127", ["2001:db8::", "2001:db8::1"]),
+        ("[2001:db8::1]-[2001:db8::2]", ["2001:db8::1", "2001:db8::2"]),
+        ("::ffff:192.0.2.7", ["::ffff:192.0.2.7"] if sys.version_info >= (3, 13) else ["::ffff:c000:207"]),
+        ("[fe80::1%eth0]", ["fe80::1%eth0"]),
+        ("fe80::1%eth0-fe80::2", ["fe80::1%eth0", "fe80::2%eth0"]),
+        ("fe80::1%eth0-fe80::2%eth0", ["fe80::1%eth0", "fe80::2%eth0"]),
+        ("fe80::1%br-lan", ["fe80::1%br-lan"]),
+        ("fe80::1%br-lan-fe80::2", ["fe80::1%br-lan", "fe80::2%br-lan"]),
+        ("fe80::%eth0/127", ["fe80::%eth0", "fe80::1%eth0"]),
     ],
 )
 def test_what_can_be_named(text: str, expected: list[str]) -> None:
@@ -41,6 +53,8 @@ def test_what_can_be_named(text: str, expected: list[str]) -> None:
 def test_each_host_once() -> None:
     hosts = parse_hosts(["192.0.2.2", "plant", "192.0.2.1-3", "plant", "192.0.2.0/30"])
     assert list(hosts) == ["192.0.2.2", "plant", "192.0.2.1", "192.0.2.3"]
+    hosts = parse_hosts(["::2", "[::2]", "0:0::2", "::1/126", "fe80::1%1", "fe80::1%2", "fe80::1%1", "fe80::1"])
+    assert list(hosts) == ["::2", "::1", "::3", "fe80::1%1", "fe80::1%2", "fe80::1"]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +72,12 @@ def test_each_host_once() -> None:
         (["192.0.2.1-300"], "PORT-125"),
         (["192.0.2.9-192.0.2.1"], "PORT-126"),
         (["192.0.2.9-1"], "PORT-126"),
+        (["fe80::1%eth0-fe80::2%eth1"], "PORT-125"),
+        (["fe80::1-fe80::2%eth0"], "PORT-125"),
+        (["2001:db8::2-2001:db8::1"], "PORT-126"),
+        (["2001:db8::/129"], "PORT-124"),
+        (["192.0.2.0%eth0/24"], "PORT-124"),
+        (["fe80::%/64"], "PORT-124"),
     ],
 )
 def test_what_can_not(texts: list[str], code: str) -> None:
@@ -67,7 +87,7 @@ def test_what_can_not(texts: list[str], code: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("0.0.0.0/0", "4,294,967,294"), ("::/0", f"{2**128:,}"), ("10.0.0.0-10.1.0.0", "65,537")],
+    [("0.0.0.0/0", "4,294,967,294"), ("::/0", f"{2**128 - 1:,}"), ("10.0.0.0-10.1.0.0", "65,537")],
 )
 def test_too_many_are_refused_with_their_number_unless_forced(text: str, number: str) -> None:
     with pytest.raises(UsageError, match="PORT-122") as refused:

@@ -11,6 +11,7 @@ import typer
 
 from plantgate.cli.common import (
     EXIT_PROBLEM,
+    Bar,
     Cell,
     Column,
     DataOption,
@@ -26,11 +27,12 @@ from plantgate.cli.ports_rows import about, state_cell, warn
 from plantgate.cli.ports_source import XmlOption, configuration_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plantgate.config.document import Configuration
     from plantgate.ports.atlas import Endpoint
-    from plantgate.ports.survey import HostReport, Wanted
+    from plantgate.ports.hosts import Hosts
+    from plantgate.ports.reports import HostReport, Wanted
 
 _HEADS = (
     "name",
@@ -82,11 +84,8 @@ def scan_ports(
 
     Exit status 1: a port that is required is not open, or something else than expected answers.
     """
-    import asyncio
-
     with told(as_json=as_json):
         from plantgate.ports.hosts import parse_hosts
-        from plantgate.ports.survey import ProbeOptions, survey
 
         wanted_hosts = parse_hosts(hosts or ["localhost"], force=force)
         configuration = configuration_for(data, gateway_xml, sets)
@@ -96,26 +95,57 @@ def scan_ports(
         label = f"scanning {' '.join(hosts or ['localhost'])}"[:60]
         if force and wanted_hosts.count > 1:
             note(f"scanning {wanted_hosts.count:,} addresses, {total:,} ports")
-        options = ProbeOptions(timeout, readers="reader" in (only or ()), unit=unit) if probe else None
+        look = _Look(timeout, concurrency, rate, unit if probe else None, readers="reader" in (only or ()))
         try:
-            with progress(total, label, enabled=not as_json) as advance:
-                asyncio.run(
-                    survey(
-                        wanted_hosts,
-                        plan.wanted,
-                        output.host,
-                        timeout=timeout,
-                        concurrency=concurrency,
-                        rate=rate,
-                        probing=options,
-                        done=advance,
-                    )
-                )
+            with progress(total, label, enabled=not as_json) as output.bar:
+                look(wanted_hosts, plan.wanted, output.host, output.bar)
         finally:
             output.end()
     warn(configuration)
     if output.problems:
         raise typer.Exit(EXIT_PROBLEM)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How to look. `unit` is the Modbus unit to ask, None if nothing is probed."""
+
+    timeout: float
+    concurrency: int
+    rate: float | None
+    unit: int | None
+    readers: bool
+
+    def __call__(
+        self, hosts: Hosts, wanted: Sequence[Wanted], report: Callable[[HostReport], None], done: Callable[[int], None]
+    ) -> None:
+        """Without an event loop where there is nothing to wait for at the same time: it takes long to import."""
+        if self.rate is None and self.unit is None and all(item.version for item in hosts.ranges):
+            from time import perf_counter
+
+            from plantgate.ports.reports import sweep
+
+            sweep(
+                hosts, wanted, report, mono=perf_counter, timeout=self.timeout, concurrency=self.concurrency, done=done
+            )
+            return
+        import asyncio
+
+        from plantgate.ports.survey import ProbeOptions, survey
+
+        probing = None if self.unit is None else ProbeOptions(self.timeout, readers=self.readers, unit=self.unit)
+        asyncio.run(
+            survey(
+                hosts,
+                wanted,
+                report,
+                timeout=self.timeout,
+                concurrency=self.concurrency,
+                rate=self.rate,
+                probing=probing,
+                done=done,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +159,23 @@ class _Plan:
 
     @property
     def wanted(self) -> list[Wanted]:
-        from plantgate.ports.survey import Wanted
+        from plantgate.ports.reports import Wanted
 
         found = [Wanted(endpoint.name, endpoint.port) for endpoint in self.endpoints if endpoint.port]
         return list(dict.fromkeys([*found, *(Wanted("", port) for port in self.extra)]))
 
-    def rows(self, report: HostReport) -> Iterator[dict[str, Any]]:
-        """One row per endpoint, then the other ports."""
-        from plantgate.ports.survey import Wanted
+    def kinds(self) -> Iterator[tuple[Wanted, dict[str, Any]]]:
+        """What is the same for every host: a row per endpoint, then the other ports."""
+        from plantgate.ports.reports import Wanted
 
         for endpoint in self.endpoints:
-            yield {**about(endpoint), **_result(report, Wanted(endpoint.name, endpoint.port))}
+            yield Wanted(endpoint.name, endpoint.port), about(endpoint)
         for port in self.extra:
-            yield {"name": "", "instance": "", "host": "", "port": port, **_result(report, Wanted("", port))}
+            yield Wanted("", port), {"name": "", "instance": "", "host": "", "port": port}
+
+    def rows(self, report: HostReport) -> Iterator[dict[str, Any]]:
+        for item, row in self.kinds():
+            yield {**row, **_result(report, item)}
 
     def problems(self, report: HostReport) -> bool:
         """Something required is not open, or what is open is not what it should be."""
@@ -241,6 +275,7 @@ class _Output:
 
     plan: _Plan
     problems: bool = False
+    bar: Bar = field(default_factory=Bar)
 
     def host(self, report: HostReport) -> None:
         self.problems = self.problems or self.plan.problems(report)
@@ -255,15 +290,37 @@ class _Lines(_Output):
 
     begun: bool = False
 
+    def __post_init__(self) -> None:
+        self._templates = [(item, *_template(row)) for item, row in self.plan.kinds()]
+
     def host(self, report: HostReport) -> None:
         super().host(report)
-        text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in self.plan.rows(report))
-        sys.stdout.write((",\n" if self.begun else "[\n") + text)
+        host = json.dumps(report.host, ensure_ascii=False)
+        lines = []
+        for item, head, tail in self._templates:
+            result, probe = report.results.get(item.port), report.probes.get(item)
+            more = "" if probe is None else f', "probe": {json.dumps(probe.as_json(), ensure_ascii=False)}'
+            if result is None:
+                lines.append(f'{head}{host}{tail}, "state": "OFF", "address": null, "latency_ms": null}}')
+                continue
+            _, address, _, state, latency = result
+            milliseconds = "null" if latency is None else f"{latency * 1000:.3f}"
+            lines.append(
+                f'{head}{host}{tail}, "state": "{state}", "address": "{address}", "latency_ms": {milliseconds}{more}}}'
+            )
+        sys.stdout.write((",\n" if self.begun else "[\n") + ",\n".join(lines))
         self.begun = True
 
     def end(self) -> None:
         if self.begun:
             sys.stdout.write("\n]\n")
+
+
+def _template(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The JSON of a row before and after its host, without the brace at the end: written once for all hosts."""
+    text = json.dumps({**row, "host": None}, ensure_ascii=False)
+    head, mark, tail = text.partition('"host": ')
+    return head + mark, tail.removeprefix("null").removesuffix("}")
 
 
 @dataclass
@@ -279,14 +336,17 @@ class _Tables(_Output):
         kind = "open" if report.open else ("closed" if report.answers else "silent")
         self.counts[kind] = self.counts.get(kind, 0) + 1
         rows = list(self.plan.rows(report))
-        if self.one:
-            self._table(rows)
-            count = sum(result.state == "OPEN" for result in report.results.values())
-            say(f"{count} of {len(report.results)} ports are open on {report.host}")
-        elif report.open:
-            say(report.host)
-            self._table([row for row in rows if row["state"] not in _QUIET])
-            say()
+        if not self.one and not report.open:
+            return
+        with self.bar.aside():
+            if self.one:
+                self._table(rows)
+                count = sum(result.state == "OPEN" for result in report.results.values())
+                say(f"{count} of {len(report.results)} ports are open on {report.host}")
+            else:
+                say(report.host)
+                self._table([row for row in rows if row["state"] not in _QUIET])
+                say()
 
     def end(self) -> None:
         if self.one or not self.counts:

@@ -1,36 +1,21 @@
-"""Many ports of many hosts, each host reported as soon as it is known; open ports are probed meanwhile if asked for."""
+"""Many ports of many hosts, each host reported when it and those before it are known; open ports are probed meanwhile
+if asked for."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from plantgate.limits import SCAN_PROBED_HOSTS
+from plantgate.ports.connects import DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT, Connects, Pace, PortState, ScanResult
 from plantgate.ports.hosts import Hosts
-from plantgate.ports.scan import (
-    DEFAULT_CONCURRENCY,
-    DEFAULT_TIMEOUT,
-    RESOLVE_TIMEOUT,
-    PortState,
-    ScanResult,
-    Target,
-    resolve,
-    scan_targets,
-)
+from plantgate.ports.reports import HostReport, Reports, Wanted
+from plantgate.ports.scan import RESOLVE_TIMEOUT, drive, resolve
+from plantgate.ports.slots import Slots
 from plantgate.runtime.clock import Clock, SystemClock
 
-if TYPE_CHECKING:
-    from plantgate.ports.findings import ProbeResult
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A port to look at; `name` is its name in the atlas, empty if it has none."""
-
-    name: str
-    port: int
+__all__ = ["HostReport", "Wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +25,6 @@ class ProbeOptions:
     timeout: float = DEFAULT_TIMEOUT
     readers: bool = False
     unit: int = 1
-
-
-@dataclass(slots=True)
-class HostReport:
-    """One host: the state of each port, and what the open ones proved to be."""
-
-    host: str
-    results: dict[int, ScanResult] = field(default_factory=dict)
-    probes: dict[Wanted, ProbeResult] = field(default_factory=dict)
-
-    @property
-    def open(self) -> bool:
-        return any(result.state is PortState.OPEN for result in self.results.values())
-
-    @property
-    def answers(self) -> bool:
-        """Somebody is there, if only to say that nobody listens."""
-        return any(result.state in (PortState.OPEN, PortState.CLOSED) for result in self.results.values())
 
 
 async def survey(
@@ -72,101 +39,88 @@ async def survey(
     clock: Clock | None = None,
     done: Callable[[int], None] | None = None,
 ) -> None:
-    """Call `report` with each host once all its ports are known; hosts come in the order in which they get ready.
+    """Call `report` with each host once all its ports are known, in the order asked for.
 
-    `done(n)` is called for each n ports looked at. Holds the hosts under way, not all. Raises as `scan_targets` does,
-    and UsageError before anything is sent for a name that is unknown.
+    `concurrency` and `rate` bound the connects of the scan and the connections of the probes together; `done(n)` is
+    called for each n ports looked at. Holds the hosts under way and SCAN_HELD_HOSTS, not all. Raises as
+    `scan_targets` does, and UsageError before anything is sent for a name that is unknown.
     """
     clock = clock or SystemClock()
     names = [item.text for item in hosts.ranges if not item.version]
     known = {name: await resolve(name, max(timeout, RESOLVE_TIMEOUT)) for name in names}
-    run = _Survey(wanted, report, probing, clock, done)
+    prover = _Prover(wanted, probing, clock) if probing is not None else None
+    reports = Reports(wanted, report, complete=prover.take if prover is not None else None, done=done)
 
-    async def look() -> None:
-        targets = _targets(hosts, run.ports, known)
-        await scan_targets(targets, run.found, timeout=timeout, concurrency=concurrency, rate=rate, clock=clock)
-        run.over()
+    pace = Pace(rate, clock.mono) if rate is not None else None
+    with Connects(
+        reports.targets(hosts, known),
+        reports.found,
+        timeout=timeout,
+        concurrency=concurrency,
+        mono=clock.mono,
+        pace=pace,
+        hold=reports.full,
+    ) as connects:
 
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(look())
-            for _ in range(SCAN_PROBED_HOSTS if probing is not None else 0):
-                tasks.create_task(run.prove())
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None
+        async def look() -> None:
+            await drive(connects, clock)
+            if prover is not None:
+                prover.over()
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(look())
+                if prover is not None:
+                    slots = Slots(connects, pace, clock, tasks)
+                    for _ in range(SCAN_PROBED_HOSTS):
+                        tasks.create_task(prover.work(reports.ready, slots))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
 
 
-class _Survey:
-    """The hosts under way, and those that wait to be probed."""
+class _Prover:
+    """The hosts that wait to be probed."""
 
-    def __init__(
-        self,
-        wanted: Sequence[Wanted],
-        report: Callable[[HostReport], None],
-        probing: ProbeOptions | None,
-        clock: Clock,
-        done: Callable[[int], None] | None,
-    ) -> None:
-        self.ports = list(dict.fromkeys(item.port for item in wanted))
+    def __init__(self, wanted: Sequence[Wanted], options: ProbeOptions, clock: Clock) -> None:
         self._wanted = wanted
-        self._report = report
-        self._probing = probing
+        self._options = options
         self._clock = clock
-        self._done = done
-        self._under_way: dict[str, HostReport] = {}
         self._waiting: asyncio.Queue[HostReport | None] = asyncio.Queue()
 
-    def found(self, result: ScanResult) -> None:
-        mine = self._under_way.setdefault(result.host, HostReport(result.host))
-        mine.results[result.port] = result
-        if self._done is not None:
-            self._done(1)
-        if len(mine.results) < len(self.ports):
-            return
-        del self._under_way[result.host]
-        if self._probing is not None and mine.open:
-            self._waiting.put_nowait(mine)
-        else:
-            self._report(mine)
+    def take(self, mine: HostReport) -> None:
+        self._waiting.put_nowait(mine)
 
     def over(self) -> None:
         """Nothing more comes."""
         for _ in range(SCAN_PROBED_HOSTS):
             self._waiting.put_nowait(None)
 
-    async def prove(self) -> None:
+    async def work(self, ready: Callable[[HostReport], None], slots: Slots) -> None:
         """Probe hosts until there are none left."""
-        assert self._probing is not None
         while (mine := await self._waiting.get()) is not None:
-            await _probe_host(mine, self._wanted, self._probing, self._clock)
-            self._report(mine)
+            if mine.open:
+                await self._probe_host(mine, slots)
+            ready(mine)
 
+    async def _probe_host(self, mine: HostReport, slots: Slots) -> None:
+        """All open ports of a host at the same time."""
+        async with asyncio.TaskGroup() as tasks:
+            for item in self._wanted:
+                result = mine.results[item.port]
+                if result.state is PortState.OPEN:
+                    tasks.create_task(self._probe(mine, item, result, slots))
 
-def _targets(hosts: Hosts, ports: Sequence[int], known: Mapping[str, Sequence[str]]) -> Iterator[Target]:
-    for host in hosts:
-        addresses = known.get(host, (host,))
-        for port in ports:
-            yield Target(host, addresses, port)
+    async def _probe(self, mine: HostReport, item: Wanted, result: ScanResult, slots: Slots) -> None:
+        from plantgate.ports.probe import probe  # noqa: PLC0415 - ssl and codecs: only where something is probed
 
-
-async def _probe_host(mine: HostReport, wanted: Sequence[Wanted], options: ProbeOptions, clock: Clock) -> None:
-    """All open ports of a host at the same time."""
-    from plantgate.ports.probe import probe  # noqa: PLC0415 - ssl and codecs: only where something is probed
-
-    async def one(item: Wanted, result: ScanResult) -> None:
         mine.probes[item] = await probe(
             mine.host,
             item.port,
             item.name,
-            timeout=options.timeout,
+            timeout=self._options.timeout,
             address=result.address,
-            unit=options.unit,
-            by_name=options.readers,
-            clock=clock,
+            unit=self._options.unit,
+            by_name=self._options.readers,
+            clock=self._clock,
+            connect=slots.connect,
         )
-
-    async with asyncio.TaskGroup() as tasks:
-        for item in wanted:
-            result = mine.results[item.port]
-            if result.state is PortState.OPEN:
-                tasks.create_task(one(item, result))
