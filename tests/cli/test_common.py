@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 import typer
@@ -61,6 +62,41 @@ def test_a_narrow_terminal_loses_the_optional_columns(monkeypatch: pytest.Monkey
     heads: list[str | Column] = ["name", Column("first", optional=True), Column("second", optional=True)]
     print_table(heads, [["n" * 20, "f" * 20, "s" * 20]])
     assert "".join(letter for letter in "nfs" if letter * 8 in screen.getvalue()) == shown
+
+
+_WORDS: list[list[Cell]] = [
+    ["opcua_discovery", 4096, "python (pid 4711, root)", "plantgate.toml:94"],
+    ["http", 8088, None, "gateway.xml:8"],
+]
+
+
+@pytest.mark.parametrize("width", [40, 50, 58, 60, 80, 120])
+def test_no_word_is_broken_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    screen = _terminal(monkeypatch, width)
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_table(["name", Column("port", "right"), "held by", "set by"], _WORDS)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert max(len(line) for line in text.splitlines()) <= width
+    for word in ("opcua_discovery", "4096", "python", "4711,", "root)", "plantgate.toml:94", "gateway.xml:8"):
+        assert word in text.split(), text
+
+
+def test_what_does_not_fit_side_by_side_is_told_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _terminal(monkeypatch, 36)
+    monkeypatch.setenv("NO_COLOR", "1")
+    heads: list[str | Column] = ["name", Column("port", "right"), "held by", "set by", Column("why", optional=True)]
+    print_table(heads, [[*row, "a reason"] for row in _WORDS])
+    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert [line.rstrip() for line in text.splitlines()] == [
+        "name     opcua_discovery",
+        "port     4096",
+        "held by  python (pid 4711, root)",
+        "set by   plantgate.toml:94",
+        "",
+        "name     http",
+        "port     8088",
+        "set by   gateway.xml:8",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ SetOption: TypeAlias = Annotated[
 class Column:
     """A column of a table. `justify` "right" is for numbers.
 
-    On a terminal that is too narrow the `optional` columns are left out, the last first; the others fold.
+    On a terminal that is too narrow the `optional` columns are left out, the last first; the others wrap.
     """
 
     header: str
@@ -121,14 +121,19 @@ def print_json(value: Mapping[str, Any] | Sequence[Any], *, one_line: bool = Fal
 def print_table(columns: Sequence[str | Column], rows: Sequence[Sequence[Cell]], *, title: str = "") -> None:
     """A table of text on standard output.
 
-    On a terminal rich draws it (NO_COLOR honoured, long cells folded); in a pipe it is aligned text, no colour,
-    no frame and nothing cut, one line a row, so that grep and awk can read it.
+    On a terminal rich draws it (NO_COLOR honoured, long cells wrapped between words); in a pipe it is aligned text, no
+    colour, no frame and nothing cut, one line a row, so that grep and awk can read it.
     """
     heads = [Column(column) if isinstance(column, str) else column for column in columns]
     if sys.stdout.isatty():
-        _draw_table(heads, rows, title)
+        from rich.console import Console
+
+        from plantgate.cli.tables import drawn
+
+        console = Console()
+        console.print(drawn(heads, rows, console.width, title=title))
         return
-    grid = [[head.header for head in heads], *([_text(cell) for cell in row] for row in rows)]
+    grid = [[head.header for head in heads], *([shown_text(cell) for cell in row] for row in rows)]
     widths = [max(len(line[index]) for line in grid) for index in range(len(heads))]
     for line in grid:
         cells = (
@@ -138,61 +143,32 @@ def print_table(columns: Sequence[str | Column], rows: Sequence[Sequence[Cell]],
         typer.echo("  ".join(cells).rstrip())
 
 
-def _text(cell: Cell) -> str:
+def shown_text(cell: Cell) -> str:
+    """A cell as it is read; "-" if it is empty."""
     if cell is None or cell == "":
         return "-"
     return cell.text if isinstance(cell, Mark) else str(cell)
 
 
-def _draw_table(heads: Sequence[Column], rows: Sequence[Sequence[Cell]], title: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+class Bar:
+    """`bar(steps)` moves it on. What is printed meanwhile is printed `aside`, or it would end up in its line."""
 
-    console = Console()
-    shown = _fitting(heads, rows, console.width)
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index in shown:
-        table.add_column(heads[index].header, justify=heads[index].justify, overflow="fold")
-    for row in rows:
-        # Text, not str: rich would read "[default]Line 1" as markup.
-        cells = (row[index] for index in shown)
-        table.add_row(*(Text(_text(cell), style=cell.style if isinstance(cell, Mark) else "") for cell in cells))
-    console.print(table)
+    def __call__(self, steps: int) -> None:
+        """No bar: nothing to move."""
 
-
-def _fitting(heads: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> list[int]:
-    """The positions of the columns to show in `width` characters; two are lost between columns."""
-    widths = [
-        max([len(head.header), *(len(_text(row[index])) for row in rows)]) + 2 for index, head in enumerate(heads)
-    ]
-    shown = list(range(len(heads)))
-    for index in reversed(range(len(heads))):
-        if sum(widths[position] for position in shown) - 2 <= width:
-            break
-        if heads[index].optional:
-            shown.remove(index)
-    return shown
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The bar is away during the block."""
+        yield
 
 
 @contextmanager
-def progress(total: int, label: str, *, enabled: bool = True) -> Iterator[Callable[[int], None]]:
-    """Gives `advance(steps)`; a bar on standard error if that is a terminal, else nothing at all."""
+def progress(total: int, label: str, *, enabled: bool = True) -> Iterator[Bar]:
+    """A bar on standard error if that is a terminal that can move its cursor, else nothing at all."""
     if not enabled or not sys.stderr.isatty():
-        yield lambda _steps: None
+        yield Bar()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from plantgate.cli.bars import drawn_bar
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(label, total=total)
-        yield lambda steps: bar.advance(task, steps)
+    with drawn_bar(total, label) as bar:
+        yield bar

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from plantgate.cli import config, doctor, history, plc, ports, reader, user
 from plantgate.cli.common import DataOption, JsonOption, RequiredDataOption, SetOption, say, told
+from plantgate.cli.on_demand import on_demand
+
+COMMANDS = {
+    "doctor": (
+        "plantgate.cli.doctor",
+        "Find what is wrong, with evidence and the next step. "
+        "Exit status: 0 fine or warnings, 1 a problem, 2 wrong use.",
+    ),
+    "ports": ("plantgate.cli.ports", "Know, prove and fix every port."),
+    "reader": ("plantgate.cli.reader", "Badge readers (SpringCore $SCRDR over TCP)."),
+    "access": ("plantgate.cli.access", "Cards, holders and rules, and why somebody is let in."),
+    "plc": ("plantgate.cli.plc", "PLCs: simulate one."),
+    "history": ("plantgate.cli.history", "Query, export and check the stored values of tags."),
+    "config": ("plantgate.cli.config", "Check the configuration of a gateway."),
+    "user": ("plantgate.cli.user", "Sign-in links: whoever may write the data directory may make one."),
+}
 
 app = typer.Typer(
     name="plantgate",
+    cls=on_demand(COMMANDS),
     help="An open industrial gateway: Modbus PLCs, badge readers, history, and ports it can explain.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(ports.app, name="ports")
-app.add_typer(reader.app, name="reader")
-app.add_typer(plc.app, name="plc")
-app.add_typer(history.app, name="history")
-app.add_typer(config.app, name="config")
-app.add_typer(user.app, name="user")
-doctor.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -49,6 +59,8 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Write a commented gateway.xml and plantgate.toml into DIR."""
+    from plantgate.cli import config
+
     config.init(directory, as_json)
 
 
@@ -88,6 +100,7 @@ def demo(
 
 
 def main() -> None:
+    gc.freeze()  # what has been imported stays: no collection need look at it
     app()
 
 
