@@ -76,8 +76,10 @@ def postgresql_folder() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path, *, auth: str = "scram-sha-256") -> Iterator[int]:
-    """`auth` is how TCP clients log in (pg_hba.conf)."""
+def postgresql(
+    programs: Path, *, auth: str = "scram-sha-256", tls: tuple[Path, Path] | None = None, only_tls: bool = False
+) -> Iterator[int]:
+    """`auth` is how TCP clients log in (pg_hba.conf). `tls`: certificate and key; `only_tls` lets in nobody without."""
     (port,) = free_ports(1)
     with _folder("postgres") as folder:
         data = folder / "data"
@@ -86,6 +88,12 @@ def postgresql(programs: Path, *, auth: str = "scram-sha-256") -> Iterator[int]:
                        check=True, stdout=subprocess.DEVNULL, cwd=folder)  # fmt: skip
         ready = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
         options = ["-p", str(port), "-k", str(folder), "-h", "127.0.0.1", "-F"]
+        if tls:
+            certificate, key = _pair(folder, "postgres", tls)
+            options += ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={key}"]
+        if only_tls:
+            rules = f"hostssl all all all {auth}\n"
+            (data / "pg_hba.conf").write_text(rules, encoding="ascii")
         with _running([*_as("postgres"), str(programs / "postgres"), "-D", str(data), *options], folder, port, ready):
             yield port
 
@@ -99,8 +107,20 @@ def _password(folder: Path, auth: str) -> list[str]:
     return [f"--pwfile={secret}"]
 
 
+def _pair(folder: Path, user: str, pair: tuple[Path, Path]) -> list[Path]:
+    """Copies of a certificate and its key that `user` may read."""
+    made = []
+    for file in pair:
+        made.append(Path(shutil.copy(file, folder)))
+        made[-1].chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(made[-1], user)
+    return made
+
+
 @contextmanager
-def mariadb(server: str) -> Iterator[int]:
+def mariadb(server: str, *, tls: tuple[Path, Path] | None = None) -> Iterator[int]:
+    """`tls`: certificate and key."""
     (port,) = free_ports(1)
     with _folder("mysql") as folder:
         data = folder / "data"
@@ -109,6 +129,9 @@ def mariadb(server: str) -> Iterator[int]:
         subprocess.run([*_as("mysql"), *make], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, cwd=folder)  # fmt: skip
         options = [f"--datadir={data}", f"--socket={folder}/s", f"--port={port}", "--bind-address=127.0.0.1"]
+        if tls:
+            certificate, key = _pair(folder, "mysql", tls)
+            options += [f"--ssl-cert={certificate}", f"--ssl-key={key}"]
         command = [*_as("mysql"), server, "--no-defaults", *options, f"--pid-file={folder}/pid", "--skip-log-bin"]
         with _running(command, folder, port):
             yield port

@@ -50,6 +50,7 @@ RECOGNISERS: tuple[Callable[[], Steps], ...] = (
     postgresql.ssl_request,
     postgresql.startup,
     scrdr.listen,
+    lambda: http.page("/", "gw"),
 )
 
 
@@ -78,6 +79,7 @@ GOOD: dict[int, bytes] = {
     8: b"N" + b"R\x00\x00\x00\x08\x00\x00\x00\x0a",
     9: b"E\x00\x00\x00\x16SFATAL\x00C3D000\x00Mx\x00\x00",
     10: b"$SCRDR*54\r\n",
+    11: b"HTTP/1.1 302 Found\r\nLocation: https://gw/\r\nContent-Length: 0\r\n\r\n",
 }
 _PIECES = (*GOOD.values(), b"\x15\x03\x03\x00\x02\x02\x28", b"\x16\x03\x03\x00\x06\x02\x00\x00\x02\x03\x03", b"\r\n",
            b"HTTP/1.1 400 X\r\n\r\n", b"\xff\xff\xff\xff", b"\x00" * 16, b"SSH-2.0-x\r\n")  # fmt: skip

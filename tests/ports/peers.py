@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import dataclasses
 import datetime
 import ipaddress
+import selectors
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from plantgate.runtime.clock import SystemClock
 
 Answer = Callable[[socket.socket], None]
+Result = TypeVar("Result")
 
 IGNITION_GWINFO = (
     "ContextStatus=RUNNING;PlatformName=Ignition;Version=8.3.4;PlatformEdition=;OS=Linux;RuntimeVersion=17.0.16;"
@@ -105,6 +110,8 @@ def tls(answer: Answer, context: ssl.SSLContext) -> Answer:
     """`answer` inside TLS."""
 
     def secured(client: socket.socket) -> None:
+        if not client.recv(1, socket.MSG_PEEK):  # wrap_socket leaks a socket that is reset under its hands
+            return
         with context.wrap_socket(client, server_side=True) as inner:
             answer(inner)
 
@@ -141,27 +148,71 @@ def tns(kind: int, text: bytes) -> Answer:
     return answer
 
 
-def certificate(
-    folder: Path, *, name: str = "gw.plant.example", days: int = 90, common_name: str = "gw"
-) -> tuple[Path, Path]:
-    """A self-signed one; `days` may be negative."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.fromtimestamp(SystemClock().wall() // 1_000_000, datetime.UTC)
+@dataclasses.dataclass(frozen=True)
+class Issuer:
+    """An authority, to sign with."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(SystemClock().wall() // 1_000_000, datetime.UTC)
+
+
+def _sign(
+    key: ec.EllipticCurvePrivateKey,
+    common_name: str,
+    names: list[x509.GeneralName],
+    *,
+    days: int,
+    begins: int = -400,
+    issuer: Issuer | None = None,
+    authority: bool = False,
+) -> x509.Certificate:
+    """Valid from `begins` days from now for `days` from now and an hour; self-signed without an `issuer`."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=400))
-        .not_valid_after(now + datetime.timedelta(days=days, hours=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
+        .not_valid_before(_now() + datetime.timedelta(days=begins, hours=-1))
+        .not_valid_after(_now() + datetime.timedelta(days=days, hours=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(issuer.key if issuer else key, hashes.SHA256())
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def authority(common_name: str, issuer: Issuer | None = None) -> Issuer:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return Issuer(_sign(key, common_name, [], days=1_000, issuer=issuer, authority=True), key)
+
+
+def certificate(
+    folder: Path,
+    *,
+    name: str = "gw.plant.example",
+    address: str = "127.0.0.1",
+    days: int = 90,
+    begins: int = -400,
+    common_name: str = "gw",
+    chain: Sequence[Issuer] = (),
+    issuer: Issuer | None = None,
+) -> tuple[Path, Path]:
+    """Self-signed, or by `issuer`, or by the first of `chain`, which are sent with it. `days` may be negative."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names: list[x509.GeneralName] = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))]
+    made = _sign(key, common_name, names, days=days, begins=begins, issuer=chain[0] if chain else issuer)
     public, private = folder / "certificate.pem", folder / "key.pem"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    public.write_bytes(b"".join(pem(each) for each in (made, *(issuer.certificate for issuer in chain))))
     private.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
@@ -174,9 +225,10 @@ def tls_context(
     client: ssl.VerifyMode = ssl.CERT_NONE,
     newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
     oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
-    days: int = 90,
+    **more: Any,
 ) -> ssl.SSLContext:
-    public, private = certificate(folder, days=days)
+    """`more` is for `certificate`."""
+    public, private = certificate(folder, **more)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(public, private)
     context.maximum_version, context.minimum_version = newest, oldest
@@ -184,3 +236,59 @@ def tls_context(
     if client is not ssl.CERT_NONE:
         context.load_verify_locations(public)
     return context
+
+
+class _Impatient(selectors.DefaultSelector):
+    """Waits no longer than a moment for sockets; what it was to wait beyond that, it says has passed."""
+
+    skipped = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout if timeout is None else min(timeout, 0.005))
+        if not ready and timeout is not None:
+            self.skipped += timeout
+        return ready
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """Time stands still while somebody works and jumps while all wait: how long a wait took can be told exactly.
+
+    For peers that run in this very loop: those in threads would miss their turn.
+    """
+
+    def __init__(self) -> None:
+        self._waits = _Impatient()
+        super().__init__(self._waits)
+
+    def time(self) -> float:
+        return self._waits.skipped
+
+
+def run_skipping(work: Coroutine[Any, Any, Result]) -> Result:
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        return runner.run(work)
+
+
+@contextlib.asynccontextmanager
+async def inside(protocol: Callable[[], asyncio.Protocol]) -> AsyncIterator[int]:
+    """A server in the running loop."""
+    running = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    try:
+        yield running.sockets[0].getsockname()[1]
+    finally:
+        running.close()
+
+
+class PatientWeb(asyncio.Protocol):
+    """A web server that waits for an empty line whatever comes, as Go's, Apache and Python's do."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._held = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._held += data
+        if b"\r\n\r\n" in self._held:
+            self._transport.write(b"HTTP/1.1 400 Bad Request\r\nServer: patient\r\nContent-Length: 0\r\n\r\n")
+            self._transport.close()

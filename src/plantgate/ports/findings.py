@@ -34,10 +34,16 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """It was not proved. `head` is how the peer's answer began."""
+    """It was not proved. `head` is how the peer's answer began.
+
+    `silent`: nothing came in time. `closed`: nobody accepted the connection, and `reason` says why. Where neither is
+    so and `head` is empty the peer accepted and hung up.
+    """
 
     reason: str
     head: bytes = b""
+    silent: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

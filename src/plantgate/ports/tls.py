@@ -10,33 +10,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from plantgate.errors import PlantgateError
+from plantgate.ports.probe_certificate import CertificateFacts, certificate_facts
 from plantgate.protocols.hello import ALERTS, FirstFlight
+from plantgate.protocols.hello.conversation import HEAD_BYTES
 from plantgate.runtime.clock import Clock
-from plantgate.runtime.streams import Stream
 
-Opener = Callable[[], Awaitable[Stream]]
-_DAY_US = 86_400_000_000
+
+class Wire(Protocol):
+    """What of a Stream is used here."""
+
+    async def read(self) -> bytes: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def abort(self) -> None: ...
+
+    async def wait_closed(self) -> None: ...
+
+
+Opener = Callable[[], Awaitable[Wire]]
 _ALERT_SECONDS = 0.25
 _PROTOCOLS = {0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2"}
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
-    """`not_after` is ISO 8601 UTC; `days_left` is negative when it has expired. `names` are DNS names and addresses."""
-
-    subject: str
-    issuer: str
-    not_before: str
-    not_after: str
-    days_left: int
-    names: Sequence[str]
-    self_signed: bool
-    key: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,27 @@ class TlsFacts:
     failure: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoTls:
+    """No TLS there. `head` is how the peer's answer to a ClientHello began, `silent` that none came in time.
+
+    `unreachable` is why nobody accepted.
+    """
+
+    head: bytes = b""
+    silent: bool = False
+    unreachable: PlantgateError | None = None
+
+
 class TlsChannel:
     """A TLS client over a Stream: `read` and `write` as a Stream has them. ssl.SSLError where the handshake fails."""
 
-    def __init__(self, stream: Stream, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, stream: Wire, context: ssl.SSLContext, name: str) -> None:
         self._stream = stream
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
         self.flight = FirstFlight()
+        self.head = b""
 
     @property
     def version(self) -> str:
@@ -73,16 +86,13 @@ class TlsChannel:
         cipher = self._object.cipher()
         return cipher[0] if cipher else ""
 
-    def leaf(self) -> bytes | None:
-        return self._object.getpeercert(binary_form=True)
-
     def chain(self) -> list[bytes]:
         """All certificates that were sent where this Python tells them (3.13), else the first."""
         tell = getattr(self._object, "get_unverified_chain", None)
         if tell is not None:
             return [bytes(item) for item in tell()]
-        leaf = self.leaf()
-        return [leaf] if leaf else []
+        first = self._object.getpeercert(binary_form=True)
+        return [first] if first else []
 
     async def handshake(self) -> None:
         while True:
@@ -126,6 +136,7 @@ class TlsChannel:
         self._flush()
         data = await self._stream.read()
         self.flight.receive(data)
+        self.head += data[: HEAD_BYTES - len(self.head)]
         if data:
             self._incoming.write(data)
         else:
@@ -136,6 +147,24 @@ class TlsChannel:
             data = self._outgoing.read()
             with contextlib.suppress(PlantgateError):  # it has hung up: reading tells
                 self._stream.write(data)
+
+
+async def old_version(opener: Opener, name: str, timeout: float) -> str:
+    """The version and cipher with which a server takes a client of TLS 1.0 and 1.1; empty if it refuses (RFC 8996).
+
+    Raises PlantgateError if nobody accepts, TimeoutError if nothing is answered.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # old on purpose
+        context = lenient_context(newest=ssl.TLSVersion.TLSv1_1)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    async with opened(opener) as stream, asyncio.timeout(timeout):
+        channel = TlsChannel(stream, context, name)
+        try:
+            await channel.handshake()
+        except ssl.SSLError:
+            return ""
+        return f"{channel.version} ({channel.cipher})"
 
 
 def lenient_context(*, newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.SSLContext:
@@ -149,7 +178,7 @@ def lenient_context(*, newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
 
 
 @contextlib.asynccontextmanager
-async def opened(opener: Opener) -> AsyncIterator[Stream]:
+async def opened(opener: Opener) -> AsyncIterator[Wire]:
     """A connection that is gone when the block is left."""
     stream = await opener()
     try:
@@ -159,23 +188,26 @@ async def opened(opener: Opener) -> AsyncIterator[Stream]:
         await stream.wait_closed()
 
 
-async def inspect(opener: Opener, name: str, timeout: float, clock: Clock) -> TlsFacts | None:
-    """None if it does not speak TLS. `opener` gives a new connection each time; `name` is whom we mean to reach."""
+async def inspect(opener: Opener, name: str, timeout: float, clock: Clock) -> TlsFacts | NoTls:
+    """What TLS shows, or what there is in its place.
+
+    `opener` gives a new connection each time; `name` is whom we mean to reach.
+    """
     main, clear, trust = await asyncio.gather(
         _main(opener, name, timeout), _clear(opener, name, timeout), _trust(opener, name, timeout)
     )
-    if main is None and not clear.is_tls:
-        return None
-    done = main or _Main("", "", [], required=False, failure="no handshake came to its end")
-    flights = clear.certificates or done.chain
-    chain = flights if len(flights) >= len(done.chain) else done.chain
+    if isinstance(main, NoTls):
+        if not clear.is_tls:
+            return main
+        main = _Main("", "", [], required=False, failure="no handshake came to its end")
+    chain = clear.certificates if len(clear.certificates) > len(main.chain) else main.chain
     return TlsFacts(
-        done.version or _PROTOCOLS.get(clear.version or 0, ""),
-        done.cipher,
-        tuple(_certificate(der, clock) for der in chain),
-        _client_certificate(done, clear),
+        main.version or _PROTOCOLS.get(clear.version or 0, ""),
+        main.cipher,
+        tuple(certificate_facts(der, clock) for der in chain),
+        _client_certificate(main, clear),
         trust,
-        done.failure,
+        main.failure,
     )
 
 
@@ -188,22 +220,27 @@ class _Main:
     failure: str = ""
 
 
-async def _main(opener: Opener, name: str, timeout: float) -> _Main | None:
+async def _main(opener: Opener, name: str, timeout: float) -> _Main | NoTls:
     """The handshake that accepts everything, and what the server says to our lack of a certificate."""
+    head = b""
     try:
-        async with asyncio.timeout(timeout), opened(opener) as stream:
+        async with opened(opener) as stream, asyncio.timeout(timeout):
             channel = TlsChannel(stream, lenient_context(), name)
             try:
                 await channel.handshake()
             except ssl.SSLError as error:
                 flight = channel.flight
                 if not flight.is_tls:
-                    return None
+                    return NoTls(channel.head)
                 return _Main("", "", flight.certificates, flight.asks_certificate, _failure(error, flight))
+            finally:
+                head = channel.head
             found = _Main(channel.version, channel.cipher, channel.chain(), required=False)
             return found if not await _refused(channel) else _Main(found.version, found.cipher, found.chain, True)
-    except (TimeoutError, PlantgateError):
-        return None
+    except TimeoutError:
+        return NoTls(head, silent=True)
+    except PlantgateError as error:
+        return NoTls(unreachable=error)
 
 
 async def _refused(channel: TlsChannel) -> bool:
@@ -224,7 +261,7 @@ async def _clear(opener: Opener, name: str, timeout: float) -> FirstFlight:
     """A TLS 1.2 handshake as far as the server's first flight goes."""
     flight = FirstFlight()
     with contextlib.suppress(TimeoutError, PlantgateError, ssl.SSLError):
-        async with asyncio.timeout(timeout), opened(opener) as stream:
+        async with opened(opener) as stream, asyncio.timeout(timeout):
             channel = TlsChannel(stream, lenient_context(newest=ssl.TLSVersion.TLSv1_2), name)
             flight = channel.flight
             await channel.handshake()
@@ -234,7 +271,7 @@ async def _clear(opener: Opener, name: str, timeout: float) -> FirstFlight:
 async def _trust(opener: Opener, name: str, timeout: float) -> str:
     """Why a client of this machine would not trust the server; empty if it would."""
     try:
-        async with asyncio.timeout(timeout), opened(opener) as stream:
+        async with opened(opener) as stream, asyncio.timeout(timeout):
             await TlsChannel(stream, ssl.create_default_context(), name).handshake()
     except ssl.SSLCertVerificationError as error:
         return error.verify_message.rstrip(".")
@@ -257,47 +294,3 @@ def _client_certificate(main: _Main, clear: FirstFlight) -> str:
     if clear.asks_certificate:
         return "asked for"
     return "not asked for" if clear.over and clear.version is not None else "not required"
-
-
-def _certificate(der: bytes, clock: Clock) -> CertificateFacts:
-    import hashlib  # noqa: PLC0415 - with the next one, only where there is TLS
-
-    from cryptography import x509  # noqa: PLC0415 - slow to import
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
-
-    digest = hashlib.sha256(der).hexdigest()
-    try:
-        found = x509.load_der_x509_certificate(der)
-        subject, issuer = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
-        ends = found.not_valid_after_utc
-        key = found.public_key()
-        size = f" {key.key_size}" if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else ""
-        kind = {"RSAPublicKey": "RSA", "ECPublicKey": "EC"}.get(type(key).__name__, type(key).__name__)
-        names = _names(found)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        return CertificateFacts(f"unreadable ({error})", "", "", "", 0, (), False, "", digest)
-    left = int(ends.timestamp() * 1_000_000) - clock.wall()
-    return CertificateFacts(
-        subject,
-        issuer,
-        found.not_valid_before_utc.isoformat(),
-        ends.isoformat(),
-        left // _DAY_US,
-        names,
-        subject == issuer,
-        f"{kind}{size}",
-        digest,
-    )
-
-
-def _names(certificate: object) -> tuple[str, ...]:
-    from cryptography import x509  # noqa: PLC0415
-
-    assert isinstance(certificate, x509.Certificate)
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    dns = found.get_values_for_type(x509.DNSName)
-    return (*dns, *(str(item) for item in found.get_values_for_type(x509.IPAddress)))

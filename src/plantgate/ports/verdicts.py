@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 
 from plantgate.ports.findings import Finding, Mute, Spoken
+from plantgate.ports.probe_certificate import CertificateFacts, covers
 from plantgate.ports.specs import SPECS
 
 _SPOKEN = {
@@ -32,8 +34,10 @@ _PORT_OF = {spec.name: spec.default for spec in SPECS}
 _SOON_DAYS = 30
 
 
-def judge(expected: str, port: int, answer: Spoken | Mute) -> tuple[Finding, str]:
-    """The finding and its sentence."""
+def judge(expected: str, host: str, port: int, answer: Spoken | Mute) -> tuple[Finding, str]:
+    """The finding and its sentence. `host` is the name or address that was asked for."""
+    if isinstance(answer, Mute) and answer.closed:
+        return Finding.CLOSED, answer.reason
     if isinstance(answer, Mute):
         return Finding.UNPROVED, _unproved(expected, port, answer)
     fits = answer.protocol in _FITS.get(expected, {expected})
@@ -44,8 +48,10 @@ def judge(expected: str, port: int, answer: Spoken | Mute) -> tuple[Finding, str
     if not fits:
         return Finding.OTHER, _wrong(expected, port, answer)
     if expected in ("http", "https") and not answer.product and answer.protocol != "tls":
+        if str(answer.facts.get("redirect", "")).startswith("https://") and expected == "http":
+            return Finding.EXPECTED, f"HTTP that sends to {answer.facts['redirect']}: who answers there is another port"
         return Finding.OTHER, _no_gateway(port, answer)
-    return Finding.EXPECTED, describe(answer) + _remarks(expected, answer)
+    return Finding.EXPECTED, describe(answer) + _remarks(expected, host, answer)
 
 
 def describe(answer: Spoken) -> str:
@@ -73,7 +79,9 @@ def _device(answer: Spoken) -> list[str]:
         parts.append(f"log-in: {facts['auth']}")
     if facts.get("encryption"):
         parts.append(f"encryption {facts['encryption']}")
-    if "tls" in facts:
+    if facts.get("tls_required"):
+        parts.append("insists on TLS")
+    elif "tls" in facts:
         parts.append("offers TLS" if facts["tls"] else "without TLS")
     if facts.get("refused"):
         says = "answers our question with" if answer.protocol == "modbus" else "says"
@@ -90,7 +98,7 @@ def _opcua(facts: Mapping[str, object]) -> list[str]:
             for item in endpoints
             if isinstance(item, Mapping)
         )
-        parts.append(f"{len(endpoints)} endpoints ({' '.join(policies)})")
+        parts.append(f"{len(endpoints)} {'endpoint' if len(endpoints) == 1 else 'endpoints'} ({' '.join(policies)})")
     servers = facts.get("servers")
     if isinstance(servers, Sequence):
         parts.append(f"knows {len(servers)} {'server' if len(servers) == 1 else 'servers'}")
@@ -105,11 +113,7 @@ def _tls(answer: Spoken) -> list[str]:
     parts = [f"over {tls.version}" if tls.version else "over TLS"]
     if tls.chain:
         first = tls.chain[0]
-        left = first.days_left
-        parts.append(
-            f"certificate {first.subject or 'without a name'} "
-            + (f"expired {-left} days ago" if left < 0 else f"good for {left} days")
-        )
+        parts.append(f"certificate {first.subject or 'without a name'} {_dates(first)}")
         if first.self_signed:
             parts.append("self-signed")
     if tls.client_certificate in ("required", "asked for"):
@@ -117,16 +121,47 @@ def _tls(answer: Spoken) -> list[str]:
     return parts
 
 
-def _remarks(expected: str, answer: Spoken) -> str:
+def _dates(certificate: CertificateFacts) -> str:
+    if certificate.unreadable:
+        return f"unreadable ({certificate.unreadable})"
+    if certificate.days_until:
+        return f"valid only in {certificate.days_until} days"
+    left = certificate.days_left
+    return f"expired {-left} days ago" if left < 0 else f"good for {left} days"
+
+
+def _certificate_remarks(host: str, certificate: CertificateFacts) -> list[str]:
+    if certificate.unreadable:
+        return []
+    remarks = []
+    if certificate.days_until:
+        remarks.append("the certificate is not yet valid: clients refuse it (is a clock wrong?)")
+    elif certificate.days_left < 0:
+        remarks.append("the certificate has expired: clients refuse it until it is replaced")
+    elif certificate.days_left < _SOON_DAYS:
+        remarks.append(f"the certificate ends in {certificate.days_left} days: replace it")
+    # Who scans addresses knows that certificates are for names; who gives a name wants to know.
+    if not _is_address(host) and not covers(certificate.names, host):
+        remarks.append(f"the certificate is not for {host}: clients that use that name refuse it")
+    if certificate.weakness:
+        remarks.append(f"its certificate is weak: {certificate.weakness}")
+    return remarks
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _remarks(expected: str, host: str, answer: Spoken) -> str:
     """What the reader should know although the port is right."""
     remarks = []
     tls = answer.tls
     if tls is not None and tls.chain:
-        left = tls.chain[0].days_left
-        if left < 0:
-            remarks.append("the certificate has expired: clients refuse it until it is replaced")
-        elif left < _SOON_DAYS:
-            remarks.append(f"the certificate ends in {left} days: replace it")
+        remarks += _certificate_remarks(host, tls.chain[0])
     if expected == "metro_ssl" and tls is not None and not _wants_certificate(answer):
         remarks.append("it does not insist on the other gateway's certificate")
     if answer.facts.get("details") == "COMMISSIONING":
@@ -171,17 +206,20 @@ def _no_gateway(port: int, answer: Spoken) -> str:
     status = answer.facts.get("status")
     text = f"port {port} is a web server{server}, but no Ignition or plantgate: /StatusPing answers {status}"
     if answer.facts.get("redirect"):
-        return f"{text} and sends to {answer.facts['redirect']}: a proxy, or a redirect to HTTPS?"
+        return f"{text} and sends to {answer.facts['redirect']}: is it a proxy?"
     return f"{text}; a proxy in front of it, or another program on its port"
 
 
 def _unproved(expected: str, port: int, answer: Mute) -> str:
     if not expected:
-        return f"port {port} is open and speaks none of the protocols that are known here"
-    reason = answer.reason or "said nothing"
-    text = f"port {port} is open but did not prove {_WANTED.get(expected, expected)}: the peer {reason}"
-    if expected == "modbus":
+        return f"port {port} is open and speaks none of the protocols that are known here: the peer {answer.reason}"
+    text = f"port {port} is open but did not prove {_WANTED.get(expected, expected)}: the peer {answer.reason}"
+    if expected == "modbus" and not answer.head:
         return f"{text}; is its one connection in use, or is it another unit (--unit)?"
-    if expected == "reader":
+    if expected == "reader" and not answer.head:
         return f"{text}; is it in use by another host? Not every reader greets: present a card"
-    return f"{text}; is it overloaded, or is a proxy or firewall in between?"
+    if answer.head:
+        return f"{text}; another program may hold the port: plantgate ports list on that host says which"
+    if answer.silent:
+        return f"{text}; is it overloaded, or is a proxy or firewall in between?"
+    return f"{text}; does it let only certain addresses in, or take no further client?"

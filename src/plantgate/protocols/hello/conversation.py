@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 
 from plantgate.limits import HELLO_BYTES
 
-HEAD_BYTES: Final = 256
+HEAD_BYTES: Final = 1_024
+SAID_NOTHING: Final = "said nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Silence(Exception):  # noqa: N818
     """Thrown into a recogniser whose bytes do not come. `hung_up`: they never will."""
 
     def __init__(self, *, hung_up: bool) -> None:
-        super().__init__("hung up" if hung_up else "said nothing")
+        super().__init__("hung up" if hung_up else SAID_NOTHING)
         self.hung_up = hung_up
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from plantgate.limits import HELLO_BODY_BYTES, HELLO_HEADER_BYTES
 from plantgate.protocols.hello.conversation import Ask, Malformed, Recognised, Silence, Steps, Verdict
+from plantgate.protocols.hello.sniff import wants_tls
 
 STATUS_PING = "/StatusPing"
 GWINFO = "/system/gwinfo"
@@ -37,6 +38,8 @@ def request(path: str, host: str) -> bytes:
 def status_ping(host: str) -> Steps:
     """Facts: `status`, `state` and `details` of a gateway, `server`, `redirect`."""
     answer = yield from _get(STATUS_PING, host)
+    if answer.status == 400 and wants_tls(answer.body):
+        raise Malformed("wants TLS on this port")
     facts: dict[str, object] = {"status": answer.status}
     if server := answer.headers.get("server"):
         facts["server"] = server
@@ -50,6 +53,12 @@ def gwinfo(host: str) -> Steps:
     """Product and version of a gateway, `role`, `state`, `edition`, `redundancy`, `active`, `os`, `runtime`."""
     answer = yield from _get(GWINFO, host)
     return read_gwinfo(answer.body) if answer.status == 200 else Recognised(facts={"status": answer.status})
+
+
+def page(path: str, host: str) -> Steps:
+    """Any page: `status` and `headers` by lower-case name."""
+    answer = yield from _get(path, host)
+    return Recognised(facts={"status": answer.status, "headers": dict(answer.headers)})
 
 
 def read_gwinfo(body: bytes) -> Verdict:

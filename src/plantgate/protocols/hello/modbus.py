@@ -21,13 +21,22 @@ _OBJECTS = {0: "vendor", 1: "product_code", 2: "revision", 3: "vendor_url", 4: "
 def identify(unit: int) -> Steps:
     """Product and version as the device names itself; `refused` says why it does not, `unit` who was asked."""
     try:
-        pdu = yield from _exchange(_IDENTIFY, unit, _IDENTIFY_PDU)
+        number, pdu = yield from _exchange(_IDENTIFY, unit, _IDENTIFY_PDU, (_IDENTIFY,))
     except Silence as silence:
         if silence.hung_up:
             raise
-        # Simple devices ignore a function that they do not know.
-        pdu = yield from _exchange(_READ, unit, _READ_PDU)
-        return _read_answer(unit, pdu)
+        # Simple devices ignore a function that they do not know; slow ones may still answer it.
+        number, pdu = yield from _exchange(_READ, unit, _READ_PDU, (_READ, _IDENTIFY))
+    return _read_answer(unit, pdu) if number == _READ else _identify_answer(unit, pdu)
+
+
+def read(unit: int) -> Steps:
+    """One holding register: for a device that hangs up when it is asked who it is."""
+    _, pdu = yield from _exchange(_READ, unit, _READ_PDU, (_READ,))
+    return _read_answer(unit, pdu)
+
+
+def _identify_answer(unit: int, pdu: bytes) -> Recognised:
     if pdu[0] == 0xAB:
         return _exception(unit, pdu)
     if pdu[:2] != b"\x2b\x0e" or len(pdu) < 7:
@@ -35,11 +44,6 @@ def identify(unit: int) -> Steps:
     names = _identification(pdu)
     product = " ".join(names[key] for key in ("vendor", "product_name", "product_code") if names.get(key))
     return Recognised(product, names.get("revision", ""), {"unit": unit, **names})
-
-
-def read(unit: int) -> Steps:
-    """One holding register: for a device that hangs up when it is asked who it is."""
-    return _read_answer(unit, (yield from _exchange(_READ, unit, _READ_PDU)))
 
 
 def _read_answer(unit: int, pdu: bytes) -> Recognised:
@@ -56,18 +60,15 @@ def _exception(unit: int, pdu: bytes) -> Recognised:
     return Recognised(facts={"unit": unit, "refused": exception_text(pdu[1])})
 
 
-def _exchange(transaction: int, unit: int, pdu: bytes) -> Generator[Ask, bytes, bytes]:
-    """The PDU of the answer to ours; a late answer to the question before is passed over."""
-    ask = frame(transaction, unit, pdu)
-    while True:
-        head = yield Ask(ask, exactly=HEADER.size)
-        ask = b""
-        number, protocol, length, _ = HEADER.unpack(head)
-        if protocol != 0 or not 2 <= length <= 254 or number not in (_IDENTIFY, transaction):
-            raise Malformed("does not answer in Modbus TCP")
-        answer = yield Ask(exactly=length - 1)
-        if number == transaction:
-            return answer
+def _exchange(
+    transaction: int, unit: int, pdu: bytes, awaited: tuple[int, ...]
+) -> Generator[Ask, bytes, tuple[int, bytes]]:
+    """Ask; the transaction and the PDU of the first answer to one of those `awaited`."""
+    head = yield Ask(frame(transaction, unit, pdu), exactly=HEADER.size)
+    number, protocol, length, _ = HEADER.unpack(head)
+    if protocol != 0 or not 2 <= length <= 254 or number not in awaited:
+        raise Malformed("does not answer in Modbus TCP")
+    return number, (yield Ask(exactly=length - 1))
 
 
 def _identification(pdu: bytes) -> dict[str, str]:

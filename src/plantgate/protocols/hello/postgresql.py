@@ -12,6 +12,7 @@ from plantgate.limits import HELLO_BODY_BYTES
 from plantgate.protocols.hello.conversation import Ask, Malformed, Recognised, Silence, Steps
 
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+NOT_ALLOWED = "28000"  # SQLSTATE of "no pg_hba.conf entry", also where only TLS is let in
 _METHODS = {
     0: "none (everybody is trusted)",
     2: "Kerberos V5",

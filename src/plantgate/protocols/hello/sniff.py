@@ -22,14 +22,24 @@ _BEGINNINGS: Final = (
     (b"\xff\xfb", "Telnet"),
     (b"\xff\xfd", "Telnet"),
 )
-_PLAIN_TO_TLS: Final = (b"HTTP request was sent to HTTPS port", b"HTTP request to an HTTPS server", b"HTTPS port")
+# What nginx, Go (Caddy) and Apache answer in clear text to plain HTTP on a TLS port.
+_PLAIN_TO_TLS: Final = (
+    b"HTTP request was sent to HTTPS port",
+    b"HTTP request to an HTTPS server",
+    b"HTTP to an SSL-enabled server port",
+)
+
+
+def wants_tls(answer: bytes) -> bool:
+    """True if an HTTP answer says that plain HTTP came to a TLS port."""
+    return any(mark in answer for mark in _PLAIN_TO_TLS)
 
 
 def sniff(head: bytes) -> str:
     """`http`, `tls`, `SSH`, ...; empty if the bytes tell nothing."""
     if len(head) >= 5 and head[0] in range(20, 24) and head[1] == 3 and head[2] <= 4:
         return "tls"
-    if head.startswith(b"HTTP/") and any(mark in head for mark in _PLAIN_TO_TLS):
+    if head.startswith(b"HTTP/") and wants_tls(head):
         return "tls"
     if len(head) >= 5 and head[3] == 0 and head[4] in (10, 0xFF) and head[2] == 0:
         return "mysql"
