@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from typer.testing import CliRunner, Result
 from bench.processes import free_ports, plant, wait_for
 from plantgate.cli import doctor, ports_watch
 from plantgate.ports.doctor import exposure, local, outside
+from tests.ports import peers
 
 app = typer.Typer()
 doctor.register(app)
@@ -83,6 +89,8 @@ def test_a_broken_configuration_is_found_and_the_rest_is_looked_at(tmp_path: Pat
         ("--gateway-xml", "/no/such/file.xml"),
         ("nosuch.invalid",),
         ("127.0.0.1", "--hardening"),
+        ("192.0.2.0/30",),
+        ("192.0.2.1-9",),
         ("x" * 300,),
         ("--unknown",),
     ],
@@ -92,6 +100,126 @@ def test_wrong_use(arguments: tuple[str, ...]) -> None:
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
+
+
+SEEDS = """\
+STATUS | wrapper  | 2026/11/20 08:49:20 | --> Wrapper Started as Daemon
+INFO   | jvm 1    | 2026/11/20 08:49:25 | E [WebServer ] [07:49:25]: Error: "Address already in use"
+INFO   | jvm 1    | 2026/11/20 08:49:26 | E [Connection] [07:49:26]: Error: "SSL handshake failed"
+INFO   | jvm 1    | 2026/11/20 08:49:27 | E [Connection] [07:49:27]: Error: "Connection timed out"
+"""
+
+
+def _with_problems(folder: Path, https: int) -> Path:
+    """What `plantgate init` makes, with everything wrong that a test can make wrong."""
+    data = folder / "plant"
+    made = subprocess.run(
+        [sys.executable, "-m", "plantgate.cli.main", "init", str(data)], check=False, capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stderr
+    xml = data / "gateway.xml"
+    text = xml.read_text(encoding="utf-8").replace(">8043<", f">{https}<").replace(">8088<", ">80<")
+    xml.write_text(text, encoding="utf-8")
+    own, logs = data / "pki" / "own", data / "logs"
+    own.mkdir(parents=True, exist_ok=True)
+    logs.mkdir(exist_ok=True)
+    public, private = peers.certificate(folder, days=-4)
+    shutil.move(public, own / "https.crt.pem")
+    shutil.move(private, own / "https.key.pem")
+    (own / "https.key.pem").chmod(0o644)
+    (logs / "wrapper.log").write_text(SEEDS, encoding="utf-8")
+    return data
+
+
+def test_a_directory_full_of_problems(tmp_path: Path) -> None:
+    """Each is found, with its next step; the last line names those that make the exit status 1."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        data = _with_problems(tmp_path, port)
+        arguments = ("doctor", "--data", str(data), "--set", "web.address=0.0.0.0")
+        found, text = _run(*arguments, "--json"), _run(*arguments)
+    assert found.exit_code == text.exit_code == 1
+    told = _checks(found)
+    assert told["ports-taken"]["status"] == "problem"
+    assert told["certificate-dates"]["evidence"][0].startswith("the certificate ended 4 days ago (")
+    assert told["interfaces"]["status"] == "warning"
+    assert told["wrapper-log"]["next_step"].count("\n") == 2, "a step for each of the three"
+    assert [line.partition(",")[0] for line in told["wrapper-log"]["evidence"]] == [
+        "Address already in use",
+        "SSL handshake failed",
+        "Connection timed out",
+    ]
+    if os.name != "nt":
+        assert "mode 0644" in told["certificate-key"]["evidence"][0]
+        assert told["file-rights"]["next_step"].startswith("chmod go= ")
+    assert all(check["next_step"] for check in told.values() if check["status"] in ("problem", "warning"))
+    last = text.stdout.splitlines()[-1]
+    assert "ports-taken, " in last
+    assert "wrapper-log)" in last
+    steps = [line for line in text.stdout.splitlines() if line.startswith("             next: ")]
+    assert len(steps) == sum(len(check["next_step"].splitlines()) for check in told.values())
+
+
+def test_http_without_https_and_port_0(tmp_path: Path) -> None:
+    data = _data(tmp_path, 8088)
+    told = _checks(_run("doctor", "--data", str(data), "--set", "web.address=0.0.0.0", "--json"))
+    assert told["http-plain"]["status"] == "problem"
+    assert "there is no HTTPS" in told["http-plain"]["evidence"][0]
+    off = _checks(_run("doctor", "--data", str(data), "--set", "http_port=0", "--json"))
+    assert off["ports-unused"]["status"] == "problem"
+    assert "nobody can sign in" in off["ports-unused"]["evidence"][-1]
+    assert off["http-plain"]["status"] == "ok"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo terminals are POSIX")
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("colour", [True, False])
+def test_on_a_terminal_nothing_is_folded_within_a_word(tmp_path: Path, columns: int, colour: bool) -> None:
+    data = _data(tmp_path, free_ports(1)[0])
+    program = "import typer; from plantgate.cli import doctor; app = typer.Typer(); doctor.register(app); app()"
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    environment.pop("NO_COLOR", None)
+    if not colour:
+        environment["NO_COLOR"] = "1"
+    shown = _on_a_terminal([sys.executable, "-c", program, "--data", str(data)], environment)
+    assert ("\x1b[33m" in shown) == colour
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    whole = _run("doctor", "--data", str(data)).stdout
+    # The clock ticks and the disk fills between the two runs.
+    words = [word for word in whole.split() if not any(char.isdigit() for char in word)]
+    seen = plain.split()
+    assert [word for word in seen if not any(char.isdigit() for char in word)] == words
+    lines = plain.splitlines()
+    for line in lines:
+        assert len(line) <= columns or "plantgate " in line or len(max(line.split(), key=len)) > columns - 4, line
+    command = f"plantgate run --data {data}"
+    assert any(command in line for line in lines), "what is copied is on one line"
+
+
+def _on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
+    import pty
+
+    master, slave = pty.openpty()
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment):
+        os.close(slave)
+        shown = b""
+        try:
+            while data := os.read(master, 65_536):
+                shown += data
+        except OSError:
+            pass  # Linux: the other end is closed
+        finally:
+            os.close(master)
+    return shown.decode("utf-8").replace("\r\n", "\n")
+
+
+def test_in_a_pipe_each_fact_is_a_line(tmp_path: Path) -> None:
+    result = _run("doctor", "--data", str(_data(tmp_path, free_ports(1)[0])))
+    assert "\x1b" not in result.stdout
+    for line in result.stdout.splitlines()[:-1]:
+        assert re.match(r"(ok|warning|problem|not checked) +[a-z-]+: \S|             \S", line), line
 
 
 def test_an_ignition_file_works_as_it_is(tmp_path: Path) -> None:
@@ -128,9 +256,6 @@ def test_a_host_where_no_gateway_is() -> None:
 
 def test_a_gateway_that_runs_and_what_watch_sees_of_it(tmp_path: Path) -> None:
     """Real processes: the doctor finds a healthy plant, watch sees the gateway come and go and the exit is clean."""
-    import subprocess
-    import sys
-
     program = (
         "import typer; from plantgate.cli import ports_watch; app = typer.Typer(); ports_watch.register(app); "
         "app.command('other')(lambda: None); app()"
@@ -145,7 +270,9 @@ def test_a_gateway_that_runs_and_what_watch_sees_of_it(tmp_path: Path) -> None:
             with site.gateway():
                 wait_for(lambda: site.state() == "RUNNING", "RUNNING")
                 told = _checks(_run("doctor", "--data", str(site.data), "--json"))
-            events: list[dict[str, Any]] = []
+                events: list[dict[str, Any]] = []
+                while not any(event["instance"] == "PLC1" for event in events):
+                    events.append(json.loads(watch.stdout.readline()))
             while not any(event["event"] == "closed" for event in events):
                 events.append(json.loads(watch.stdout.readline()))
             watch.send_signal(signal.SIGINT)

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red", "not checked": "dim"}
 _STEP_STYLES = {"met": "green", "not met": "yellow", "not checked": "dim"}
+# What people copy: a shell would run the first half of a command that is folded.
+_COMMAND = r"\b(?:plantgate|sudo|chmod|icacls) [^;,()]*|<entry [^;,()]*"
+_TOGETHER = "\x00"
 # Files that are not there, or are no data directory: nothing can be looked at.
 _WRONG_USE = frozenset({"CFG-101", "CFG-102", "CFG-161", "CFG-162"})
 
@@ -62,12 +65,7 @@ def doctor(
     an Ignition gateway too (--gateway-xml), and needs no running gateway. Changes nothing.
     """
     with told(as_json=as_json):
-        from plantgate.errors import UsageError
-
-        if host and hardening:
-            raise UsageError("DOC-121", "--hardening looks at this machine", "leave out the host")
-        if host.startswith("-") or len(host) > 253:
-            raise UsageError("DOC-122", f"{host[:40]!r} is not a host name", "give a name or an address")
+        _check_host(host, hardening)
         subject = _subject(data, gateway_xml, sets, outside=bool(host))
         results = _examine(subject, host, more=hardening)
     if hardening:
@@ -78,6 +76,23 @@ def doctor(
         _tell(results)
     if not hardening and any(result.status == "problem" for result in results):
         raise typer.Exit(EXIT_PROBLEM)
+
+
+def _check_host(host: str, hardening: bool) -> None:
+    """Raises UsageError for what is not one host."""
+    from plantgate.errors import UsageError
+    from plantgate.ports.hosts import parse_hosts
+
+    if host and hardening:
+        raise UsageError("DOC-121", "--hardening looks at this machine", "leave out the host")
+    if host.startswith("-") or len(host) > 253:
+        raise UsageError("DOC-122", f"{host[:40]!r} is not a host name", "give a name or an address")
+    if host and parse_hosts([host]).count != 1:
+        raise UsageError(
+            "DOC-123",
+            f"{host[:60]} is several hosts; the doctor looks at one",
+            f"plantgate ports scan --probe {host[:60]} looks at many",
+        )
 
 
 def _subject(data: Path | None, gateway_xml: Path | None, sets: Sequence[str] | None, *, outside: bool) -> Subject:
@@ -129,7 +144,7 @@ def _examine(subject: Subject, host: str, *, more: bool) -> Sequence[Result]:
     async def work() -> Sequence[Result]:
         if host:
             await resolve(host, RESOLVE_TIMEOUT)  # a name that nobody knows is wrong use, and not six findings
-            return await examine(outside.checks(host.strip("[]")), subject)
+            return await examine(outside.checks(host.strip("[]")), subject, deadline=outside.DEADLINE_SECONDS)
         return await examine((*local.CHECKS, *(exposure.CHECKS if more else ())), subject)
 
     return asyncio.run(work())
@@ -160,13 +175,15 @@ def _tell(results: Sequence[Result]) -> None:
     for result in results:
         _line(Mark(str(result.status), _STYLES[result.status]), f"{result.code}: {result.title}", 11)
         for line in result.evidence:
-            say(f"             {line}")
-        if result.next_step:
-            say(f"             next: {result.next_step}")
+            _below(line, 13)
+        for step in filter(None, result.next_step.split("\n")):
+            _below(f"next: {step}", 13)
     counts = _counts(results)
-    say(
-        f"{_count(counts['problems'], 'problem')}, {_count(counts['warnings'], 'warning')}, {counts['ok']} fine, "
-        f"{counts['not_checked']} not checked"
+    bad = ", ".join(result.code for result in results if result.status == "problem")
+    _below(
+        f"{_count(counts['problems'], 'problem')}{f' ({bad})' if bad else ''}, "
+        f"{_count(counts['warnings'], 'warning')}, {counts['ok']} fine, {counts['not_checked']} not checked",
+        0,
     )
 
 
@@ -185,7 +202,35 @@ def _line(mark: Mark, text: str, width: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console().print(Text.assemble((word, mark.style), "  ", text), soft_wrap=True)
+    rest = _fitted(f"{word}  {text}", 0, len(word) + 2)[len(word) :]
+    Console().print(Text.assemble((word, mark.style), rest), soft_wrap=True)
+
+
+def _below(text: str, indent: int) -> None:
+    """Text under a line: as it is in a pipe, wrapped between words on a terminal."""
+    import sys
+
+    say(_fitted(text, indent, indent + 2) if sys.stdout.isatty() else " " * indent + text)
+
+
+def _fitted(text: str, first: int, others: int) -> str:
+    """`text` as wide as the terminal, indented; on a narrow one the indents shrink. A command to type stays whole."""
+    import re
+    import shutil
+    import textwrap
+
+    columns = max(20, shutil.get_terminal_size().columns)
+    first, others = (min(indent, columns // 10) for indent in (first, others))
+    joined = re.sub(_COMMAND, lambda command: command[0].replace(" ", _TOGETHER), text)
+    wrapped = textwrap.fill(
+        joined,
+        columns,
+        initial_indent=" " * first,
+        subsequent_indent=" " * others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapped.replace(_TOGETHER, " ")
 
 
 def _tell_hardening(results: Sequence[Result], as_json: bool) -> None:
@@ -197,13 +242,14 @@ def _tell_hardening(results: Sequence[Result], as_json: bool) -> None:
         print_json({"met": met, "seen": seen, "not_checked": unseen, "steps": [_step(step) for step in found]})
         return
     for step in found:
-        say(f"{step.number:>2}  {step.title}: {f'{step.met} of {step.seen}' if step.seen else 'not checked'}")
+        _below(f"{step.number:>2}  {step.title}: {f'{step.met} of {step.seen}' if step.seen else 'not checked'}", 0)
         for each in step.criteria:
             _line(Mark(f"    {each.met}", _STEP_STYLES[each.met]), each.counts, 15)
-            say(f"                   saw: {each.saw}" if each.check else f"                   why: {each.saw}")
-            if each.met == "not met" and each.next_step:
-                say(f"                   next: {each.next_step}")
-    say(f"hardening: {met} of {seen} criteria met; {unseen} more can't be seen from here")
+            _below(f"saw: {each.saw}" if each.check else f"why: {each.saw}", 19)
+            if each.met == "not met":
+                for line in filter(None, each.next_step.split("\n")):
+                    _below(f"next: {line}", 19)
+    _below(f"hardening: {met} of {seen} criteria met; {unseen} more can't be seen from here", 0)
     if met < seen:
         note("what is not met is advice to weigh, not an error: the exit status stays 0")
 

@@ -110,3 +110,11 @@ def test_what_it_means_for_our_ports(subject: MakeSubject, run: dict[str, Printe
 )
 def test_other_systems(subject: MakeSubject, platform: str, program: str, said: str, status: Status) -> None:
     assert firewall(subject(toml=EVERYWHERE, platform=platform, run={program: Printed(0, said)})).status is status
+
+
+def test_without_a_listener_there_is_nothing_to_filter(subject: MakeSubject) -> None:
+    run = {"nft": Printed(0, _nft("accept"))}
+    looked = subject("gateway.port=0", "gateway.sslport=0", "gateway.metroSSLPort=0", toml=EVERYWHERE, run=run)
+    found = firewall(looked)
+    assert found.status is Status.OK
+    assert found.evidence[0] == "no listener is configured: nothing to filter"

@@ -4,89 +4,19 @@ from __future__ import annotations
 
 import socket
 import stat
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from plantgate.errors import PeerError, PlantgateError
-from plantgate.ports.doctor import http
+from plantgate.errors import PlantgateError
+from plantgate.ports.doctor import asking
 from plantgate.ports.doctor.report import Check, Finding, Status, not_checked, ok, problem, warning
 from plantgate.ports.doctor.subject import EVERY_INTERFACE, LOOPBACK, Subject
-from plantgate.ports.live import typed
+from plantgate.ports.probe_certificate import CertificateFacts, certificate_facts, covers
+from plantgate.ports.settings import typed
 from plantgate.runtime.detached import detached
 from plantgate.runtime.log import printable
 
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
-_DAY = 86_400_000_000
 SOON_DAYS, VERY_SOON_DAYS = 30, 7
-_RSA_BITS = 2_048
 RENEW = "put a new pair into pki/own (https.crt.pem, https.key.pem), or delete both: the next start makes a new pair"
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
-    """`begin` and `end` are microseconds UTC; `names` are host names and addresses; `weakness` in words or empty."""
-
-    subject: str
-    issuer: str
-    begin: int
-    end: int
-    names: tuple[str, ...]
-    weakness: str
-
-    @property
-    def self_signed(self) -> bool:
-        return self.subject == self.issuer
-
-    def days_left(self, now: int) -> int:
-        return (self.end - now) // _DAY
-
-
-def facts_of(data: bytes) -> CertificateFacts:
-    """Of the first certificate in PEM, or of one in DER. Raises PeerError."""
-    from cryptography import x509  # noqa: PLC0415 - slow to import, and many runs need none
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a certificate that breaks a rule is looked at all the same
-            pem = b"-----BEGIN" in data
-            certificate = x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
-            return _facts(certificate)
-    except ValueError as error:
-        raise PeerError("DOC-107", f"not a certificate ({printable(error, 120)})", RENEW) from None
-
-
-def _facts(certificate: Certificate) -> CertificateFacts:
-    from cryptography import x509  # noqa: PLC0415
-
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = [*extension.get_values_for_type(x509.DNSName), *extension.get_values_for_type(x509.IPAddress)]
-    except x509.ExtensionNotFound:
-        names = []
-    return CertificateFacts(
-        subject=printable(certificate.subject.rfc4514_string()),
-        issuer=printable(certificate.issuer.rfc4514_string()),
-        begin=int(certificate.not_valid_before_utc.timestamp() * 1_000_000),
-        end=int(certificate.not_valid_after_utc.timestamp() * 1_000_000),
-        names=tuple(printable(name, 120) for name in names[:50]),
-        weakness=_weakness(certificate),
-    )
-
-
-def _weakness(certificate: Certificate) -> str:
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
-
-    key = certificate.public_key()
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _RSA_BITS:
-        return f"an RSA key of {key.key_size} bits can be broken"
-    algorithm = certificate.signature_hash_algorithm
-    if algorithm is not None and algorithm.name in {"md5", "sha1"}:
-        return f"it is signed with {algorithm.name}, which can be forged"
-    return ""
 
 
 def own_files(directory: Path) -> tuple[Path, Path]:
@@ -104,29 +34,34 @@ async def _certificate(subject: Subject) -> CertificateFacts | Finding:
             data = await detached("doctor-certificate", own_files(subject.directory)[0].read_bytes)
         except FileNotFoundError:
             return not_checked("there is no certificate yet: the first start makes one")
-        return facts_of(data)
+        return certificate_facts(data, subject.clock)
     try:
-        shown = await http.handshake(subject.local_address, port)
+        shown = await asking.handshake(subject, subject.local_address, port)
     except PlantgateError as error:
         return not_checked(f"port {port} shows no certificate: {printable(error.message)}", "start the gateway")
-    return facts_of(shown.certificate)
+    return shown.chain[0] if shown.chain else not_checked(f"port {port} shows no certificate: {shown.failure}")
 
 
 async def dates(subject: Subject) -> Finding:
     """Not yet valid, over, or over soon."""
     facts = await _certificate(subject)
-    return facts if isinstance(facts, Finding) else judge_dates(facts, subject.clock.wall(), RENEW)
+    return facts if isinstance(facts, Finding) else judge_dates(facts, RENEW)
 
 
-def judge_dates(facts: CertificateFacts, now: int, renew: str) -> Finding:
-    left = facts.days_left(now)
-    if now < facts.begin:
+def judge_dates(facts: CertificateFacts, renew: str) -> Finding:
+    if facts.unreadable:
+        return problem(f"the certificate can't be read ({facts.unreadable})", next_step=renew)
+    if facts.days_until:
         return problem(
-            f"the certificate is valid only in {(facts.begin - now) // _DAY + 1} days",
+            f"the certificate is valid only in {facts.days_until} days (from {facts.not_before[:10]} on)",
             next_step=f"is the clock of this machine right? Else {renew}",
         )
-    if now >= facts.end:
-        return problem(f"the certificate ended {-left} days ago: browsers and clients refuse it", next_step=renew)
+    left = facts.days_left
+    if left < 0:
+        return problem(
+            f"the certificate ended {-left} days ago ({facts.not_after[:10]}): browsers and clients refuse it",
+            next_step=renew,
+        )
     evidence = f"{left} days left ({facts.subject})"
     if left < VERY_SOON_DAYS:
         return problem(evidence, next_step=renew)
@@ -138,6 +73,8 @@ async def names(subject: Subject) -> Finding:
     facts = await _certificate(subject)
     if isinstance(facts, Finding):
         return facts
+    if facts.unreadable:
+        return problem(f"the certificate can't be read ({facts.unreadable})", next_step=RENEW)
     listed = ", ".join(facts.names) or "none"
     evidence = [f"names: {listed}"]
     if facts.self_signed:
@@ -159,13 +96,6 @@ def _wanted(subject: Subject) -> list[str]:
         wanted.append(subject.address)
     wanted.append(socket.gethostname() if subject.reachable else "localhost")
     return [name for name in dict.fromkeys(wanted) if name]
-
-
-def covers(names: tuple[str, ...], name: str) -> bool:
-    """RFC 6125: exact, or `*.` for one label."""
-    wanted = name.lower().rstrip(".")
-    listed = {each.lower() for each in names}
-    return wanted in listed or ("." in wanted and f"*.{wanted.partition('.')[2]}" in listed)
 
 
 def key_file(subject: Subject) -> Finding:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import plantgate
 from plantgate.config.document import Database, DatabaseKind
 from plantgate.model.tag import TagKind
-from plantgate.ports.doctor import http
+from plantgate.ports.doctor import asking
 from plantgate.ports.doctor.gateway import holder_of
 from plantgate.ports.doctor.listeners import own_addresses
 from plantgate.ports.doctor.outside import judge_old_tls
@@ -37,7 +37,7 @@ async def headers(subject: Subject) -> Finding:
     port, tls = _web(subject)
     if not port:
         return not_checked("HTTP and HTTPS are off")
-    answer = await http.get(subject.local_address, port, "/", tls=tls)
+    answer = await asking.page(subject, subject.local_address, port, "/", tls=tls)
     missing = [name for name in _HEADERS if name not in answer.headers]
     if missing:
         return warning(
@@ -53,7 +53,10 @@ def _web(subject: Subject) -> tuple[int, bool]:
 
 async def old_tls(subject: Subject) -> Finding:
     port = subject.configuration.web_server.ssl_port
-    return await judge_old_tls(subject.local_address, port) if port else not_checked("HTTPS is off")
+    if not port:
+        return not_checked("HTTPS is off")
+    await asking.handshake(subject, subject.local_address, port)  # raises where there is no TLS to look at
+    return await judge_old_tls(subject, subject.local_address, port)
 
 
 async def anonymous(subject: Subject) -> Finding:
@@ -66,7 +69,7 @@ async def anonymous(subject: Subject) -> Finding:
     addresses = [each for each in own_addresses() if (":" in each) == (":" in subject.address)]
     if not port or not addresses:
         return not_checked("no address to ask from")
-    answer = await http.get(addresses[0], port, "/api/v1/gateway", tls=tls)
+    answer = await asking.page(subject, addresses[0], port, "/api/v1/gateway", tls=tls)
     if answer.status == 200:
         return problem(
             f"{addresses[0]}:{port} gives data to people who are not signed in",
@@ -250,13 +253,12 @@ async def version(subject: Subject) -> Finding:
     port, tls = _web(subject)
     if not port:
         return not_checked("HTTP and HTTPS are off")
-    answer = await http.get(subject.local_address, port, "/system/gwinfo", tls=tls)
-    pairs = http.pairs_of(answer.text)
-    running = pairs.get("Version", "")
+    found = await asking.gateway(subject, port, tls=tls)
+    running = found.version
     if not running:
         return not_checked(f"port {port} does not tell its version")
-    if subject.is_ignition or pairs.get("PlatformName") != "plantgate":
-        return not_checked(f"{pairs.get('PlatformName') or 'it'} {running} runs: compare with its maker's newest")
+    if subject.is_ignition or found.product != "plantgate":
+        return not_checked(f"{found.product or 'it'} {running} runs: compare with its maker's newest")
     if running != plantgate.__version__:
         return warning(
             f"{printable(running, 40)} runs, {plantgate.__version__} is installed", next_step="restart the gateway"

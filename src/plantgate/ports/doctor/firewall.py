@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from plantgate.ports.atlas import Endpoint, listening
-from plantgate.ports.doctor.listeners import is_served
 from plantgate.ports.doctor.report import Check, Finding, Status, not_checked, ok, warning
 from plantgate.ports.doctor.subject import Printed, Subject, System
 from plantgate.runtime.log import printable
@@ -38,7 +37,7 @@ class Filter:
 
 def firewall(subject: Subject) -> Finding:
     """What filters incoming connections, and whether it lets our clients in."""
-    ports = [each for each in listening(subject.configuration) if subject.is_ignition or is_served(each.spec)]
+    ports = [each for each in listening(subject.configuration) if subject.is_ignition or each.spec.served]
     found, why = read_filter(subject.system)
     if found is None:
         if not subject.reachable:
@@ -55,6 +54,8 @@ def _state(found: Filter) -> str:
 
 
 def _judge(subject: Subject, found: Filter, ports: list[Endpoint]) -> Finding:
+    if not ports:
+        return ok("no listener is configured: nothing to filter", _state(found))
     if not found.drops:
         return warning(
             _state(found),

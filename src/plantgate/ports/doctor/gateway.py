@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import psutil
 
-from plantgate.errors import PlantgateError
-from plantgate.ports.doctor import http
+from plantgate.ports.doctor import asking
 from plantgate.ports.doctor.report import Check, Finding, Status, not_checked, ok, problem, warning
 from plantgate.ports.doctor.subject import Subject
+from plantgate.ports.findings import Finding as Proof
 from plantgate.ports.running import running_gateway
 from plantgate.runtime.log import printable
 
@@ -102,37 +102,12 @@ def _answered(subject: Subject, state: str, seen: str, words: str, *, expected: 
 
 async def _ping(subject: Subject, port: int, *, tls: bool) -> tuple[str, str]:
     """The state of /StatusPing (empty if nobody said one), and a sentence."""
-    scheme = "https" if tls else "http"
-    where = f"{scheme} port {port}"
-    try:
-        answer = await http.get(subject.local_address, port, "/StatusPing", tls=tls)
-    except PlantgateError as error:
-        return "", f"{where}: {printable(error.message)}"
-    state = state_of(answer)
-    if not state:
-        return "", f"{where} answers, but not as a gateway (status {answer.status})"
-    details = details_of(answer)
+    found = await asking.gateway(subject, port, tls=tls)
+    where = f"{'https' if tls else 'http'} port {port}"
+    state, details = str(found.facts.get("state", "")), found.facts.get("details")
+    if not state or found.finding is not Proof.EXPECTED:
+        return "", f"{where}: {found.verdict}"
     return state, f"{where}: /StatusPing says {state}{f' ({details})' if details else ''}"
-
-
-def _pairs(answer: http.Answer) -> dict[str, object]:
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def state_of(answer: http.Answer) -> str:
-    """`RUNNING` of a StatusPing body, empty if it is none."""
-    state = _pairs(answer).get("state")
-    return printable(state, 40) if isinstance(state, str) else ""
-
-
-def details_of(answer: http.Answer) -> str:
-    """`COMMISSIONING`: an Ignition whose first-run page waits says RUNNING all the same."""
-    details = _pairs(answer).get("details")
-    return printable(details, 80) if isinstance(details, str) else ""
 
 
 def sign_in_links(subject: Subject) -> Finding:

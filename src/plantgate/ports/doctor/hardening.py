@@ -124,7 +124,7 @@ _TABLE: Sequence[tuple[str, Sequence[_Judged | _Unseen]]] = (
     (
         "Operating system",
         (
-            _Judged("a firewall filters", "firewall"),
+            _Judged("a firewall filters what other machines could reach", "firewall"),
             _Judged("the gateway is no administrator", "process-user"),
             _Judged("secrets and data are their owner's", "file-rights"),
             _Judged("no remote desktop, file sharing, Telnet or FTP is open", "other-services"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Sequence
 
@@ -13,10 +12,10 @@ from plantgate.ports.atlas import Endpoint, atlas, listening
 from plantgate.ports.doctor.gateway import holder_of
 from plantgate.ports.doctor.report import Check, Finding, Status, not_checked, ok, problem, together, warning
 from plantgate.ports.doctor.subject import EVERY_INTERFACE, Subject
-from plantgate.ports.live import set_port_command
 from plantgate.ports.owners import Holder, describe_conflict, overlapping
 from plantgate.ports.owners import holder_of as whose
-from plantgate.ports.specs import Direction, PortSpec
+from plantgate.ports.settings import free_near, set_command
+from plantgate.ports.specs import Direction
 
 _PRIVILEGED_BELOW = 1_024
 _NET_BIND_SERVICE = 10  # the bit of CAP_NET_BIND_SERVICE, capability.h
@@ -35,15 +34,7 @@ def _served(subject: Subject) -> Sequence[Endpoint]:
     endpoints = listening(subject.configuration)
     if subject.is_ignition:
         return [endpoint for endpoint in endpoints if endpoint.name in {"http", "https", "metro_ssl"}]
-    return [endpoint for endpoint in endpoints if is_served(endpoint.spec)]
-
-
-def is_served(spec: PortSpec) -> bool:
-    """True if this version of plantgate has what opens the port."""
-    try:
-        return importlib.util.find_spec(f"plantgate.{spec.served_by.replace('/', '.')}") is not None
-    except ModuleNotFoundError:
-        return False
+    return [endpoint for endpoint in endpoints if endpoint.spec.served]
 
 
 def _one_listener(subject: Subject, endpoint: Endpoint, pid: int | None) -> Finding:
@@ -65,7 +56,8 @@ def _one_listener(subject: Subject, endpoint: Endpoint, pid: int | None) -> Find
     if _is_it(subject, owner, pid):
         return ok(f"{where}: this gateway listens ({owner})")
     _, advice = describe_conflict(endpoint.port, key=endpoint.key, address=subject.address)
-    repair = "" if subject.is_ignition else set_port_command(endpoint, subject.directory, above=endpoint.port)
+    free = free_near(endpoint, atlas(subject.configuration))
+    repair = "" if subject.is_ignition else set_command(endpoint, free, subject.directory)
     return problem(f"{where}: taken by {owner}", next_step=f"{advice} ({repair})" if repair else advice)
 
 
@@ -91,7 +83,7 @@ def unused(subject: Subject) -> Finding:
     rows = [row for row in atlas(configuration) if row.direction is Direction.LISTEN]
     off = [row.name for row in rows if not row.enabled]
     evidence = [f"off: {', '.join(off)}"] if off else ["every listener is on"]
-    idle = [row for row in rows if row.enabled and not subject.is_ignition and not is_served(row.spec)]
+    idle = [row for row in rows if row.enabled and not subject.is_ignition and not row.spec.served]
     evidence += [f"{row.name} {row.port}: configured, and not opened by this version" for row in idle]
     if not configuration.web_server.port and not configuration.web_server.ssl_port:
         return problem(

@@ -159,7 +159,7 @@ def wrapper_log(subject: Subject) -> Finding:
     evidence = [_told(trouble, seen) for trouble, seen in now]
     steps = dict.fromkeys(f"{trouble.title}: {trouble.advice}" for trouble, _ in now)
     status = Status.PROBLEM if any(trouble.status is Status.PROBLEM for trouble, _ in now) else Status.WARNING
-    return Finding(status, tuple(evidence), "; ".join(steps))
+    return Finding(status, tuple(evidence), "\n".join(steps))
 
 
 def _told(trouble: Trouble, seen: Seen) -> str:

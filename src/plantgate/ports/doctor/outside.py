@@ -1,25 +1,34 @@
-"""Checks that look at a host from outside, as a client or an attacker would. Nothing is written, nobody signs in."""
+"""Checks that look at a host from outside, as a client or an attacker would. Nothing is written, nobody signs in.
+
+What the ports prove to be is found as `ports scan --probe` does it, once for all checks.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from plantgate.errors import PeerError, PlantgateError, Unavailable
+from plantgate.errors import Unavailable
 from plantgate.limits import DOCTOR_PORTS
 from plantgate.ports.atlas import Endpoint, atlas
-from plantgate.ports.doctor import certificates, http
-from plantgate.ports.doctor.gateway import details_of, state_of
+from plantgate.ports.doctor import asking, certificates
 from plantgate.ports.doctor.report import Check, Finding, Status, not_checked, ok, problem, warning
 from plantgate.ports.doctor.subject import Subject
-from plantgate.ports.live import typed
-from plantgate.ports.scan import PortState, ScanResult, scan
+from plantgate.ports.findings import Finding as Proof
+from plantgate.ports.findings import ProbeResult
+from plantgate.ports.hosts import parse_hosts
+from plantgate.ports.probe_certificate import covers
+from plantgate.ports.scan import PortState, ScanResult
+from plantgate.ports.settings import typed
+from plantgate.ports.survey import HostReport, ProbeOptions, Wanted, survey
 from plantgate.runtime.log import printable
 
+# Scan and probes together may take this long on a host that lets everything wait.
+DEADLINE_SECONDS = 20.0
 _SECONDS = 2.0
-_REFUSED = "NET-112"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What has no business being open to more than the machines that need it.
 _INNER = {
@@ -30,21 +39,64 @@ _INNER = {
     "oracle": "a database",
 }
 _RENEW = "renew the certificate on that gateway"
+_WEB = ("http", "https")
 
 
 def checks(host: str) -> Sequence[Check]:
     """The checks of `host`."""
+    look = _Look(host)
     return (
-        Check("host-ports", f"Ports of the atlas on {host}", Status.PROBLEM, partial(ports, host)),
-        Check("host-status", "/StatusPing", Status.PROBLEM, partial(status, host)),
-        Check("host-gwinfo", "What it tells to anybody", Status.WARNING, partial(gwinfo, host)),
-        Check("host-certificate", "HTTPS certificate", Status.PROBLEM, partial(certificate, host)),
-        Check("host-old-tls", "Old versions of TLS", Status.WARNING, partial(old_tls, host)),
-        Check("host-redirect", "HTTP is sent on to HTTPS", Status.WARNING, partial(redirect, host)),
+        Check("host-ports", f"Ports of the atlas on {host}", Status.PROBLEM, partial(ports, look)),
+        Check("host-status", "/StatusPing", Status.PROBLEM, partial(status, look)),
+        Check("host-gwinfo", "What it tells to anybody", Status.WARNING, partial(gwinfo, look)),
+        Check("host-certificate", "HTTPS certificate", Status.PROBLEM, partial(certificate, look)),
+        Check("host-old-tls", "Old versions of TLS", Status.WARNING, partial(old_tls, look)),
+        Check("host-redirect", "HTTP is sent on to HTTPS", Status.WARNING, partial(redirect, look)),
     )
 
 
-def _wanted(subject: Subject) -> list[Endpoint]:
+class _Look:
+    """The ports of a host and what they proved to be, looked at by whichever check comes first."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self._lock = asyncio.Lock()
+        self._reports: list[HostReport] = []
+
+    async def __call__(self, subject: Subject) -> HostReport:
+        async with self._lock:
+            if not self._reports:
+                asked = [Wanted(endpoint.name, endpoint.port) for endpoint in wanted(subject)]
+                await survey(
+                    parse_hosts([self.host]),
+                    asked,
+                    self._reports.append,
+                    timeout=_SECONDS,
+                    probing=ProbeOptions(_SECONDS),
+                    clock=subject.clock,
+                )
+            return self._reports[0]
+
+    async def web(self, subject: Subject) -> list[ProbeResult]:
+        """What the HTTP and HTTPS ports that are open proved to be."""
+        report = await self(subject)
+        return [probe for item, probe in report.probes.items() if item.name in _WEB]
+
+    async def https(self, subject: Subject) -> ProbeResult | Finding:
+        """The same of HTTPS alone, or why there is nothing to look at."""
+        port = subject.configuration.web_server.ssl_port
+        if not port:
+            return not_checked("HTTPS is off in the configuration")
+        report = await self(subject)
+        found = report.probes.get(Wanted("https", port))
+        if found is None:
+            return not_checked(f"HTTPS port {port} is {report.results[port].state.lower()}", "see the check host-ports")
+        if found.tls is None:
+            return problem(found.verdict, next_step="see the check host-ports")
+        return found
+
+
+def wanted(subject: Subject) -> list[Endpoint]:
     """Each port once. Readers are left out: they take one client, and we could push the gateway away."""
     found: dict[int, Endpoint] = {}
     for endpoint in atlas(subject.configuration):
@@ -53,37 +105,42 @@ def _wanted(subject: Subject) -> list[Endpoint]:
     return list(found.values())[:DOCTOR_PORTS]
 
 
-async def ports(host: str, subject: Subject) -> Finding:
-    """Open, closed, filtered; what should not be open to us."""
-    wanted = _wanted(subject)
+async def ports(look: _Look, subject: Subject) -> Finding:
+    """Open, closed, filtered; what the open ones are, and what should not be open to us."""
     try:
-        results = await scan(host, [each.port for each in wanted], timeout=_SECONDS, clock=subject.clock)
+        report = await look(subject)
     except Unavailable as error:
         return problem(printable(error.message), next_step=error.hint)
-    pairs = list(zip(wanted, results, strict=True))
+    results = [(item.name, report.results[item.port]) for item in wanted(subject)]
+    probes = [probe for name, result in results if (probe := report.probes.get(Wanted(name, result.port))) is not None]
     evidence = [
-        f"{state.lower()}: {_listed(pairs, state)}"
+        f"{state.lower()}: {', '.join(f'{name} {result.port}' for name, result in results if result.state is state)}"
         for state in PortState
-        if any(each.state is state for _, each in pairs)
+        if any(result.state is state for _, result in results)
     ]
+    evidence += [f"{probe.expected} {probe.port}: {probe.verdict}" for probe in probes]
     evidence.append("not tried: badge readers, which take one client at a time")
-    web = [result for endpoint, result in pairs if endpoint.name in {"http", "https"}]
+    web = [result for name, result in results if name in _WEB]
     if not any(result.state is PortState.OPEN for result in web):
-        return problem(*evidence, _no_web(web), next_step=_no_web_step(host, web))
+        return problem(*evidence, _no_web(web), next_step=_no_web_step(look.host, web))
+    wrong = [f"{probe.expected} {probe.port}" for probe in probes if probe.finding is not Proof.EXPECTED]
+    if wrong:
+        on_host = typed("plantgate", "ports", "list")
+        return problem(
+            *evidence,
+            next_step=f"{', '.join(wrong)}: not what the port is for; look on that host with {on_host}, or name the "
+            "right ports with --set",
+        )
     exposed = [
-        f"{endpoint.name} {endpoint.port} is open: {_INNER[endpoint.name]}"
-        for endpoint, result in pairs
-        if endpoint.name in _INNER and result.state is PortState.OPEN
+        f"{name} {result.port} is open to others: {_INNER[name]}"
+        for name, result in results
+        if name in _INNER and result.state is PortState.OPEN
     ]
-    if exposed and not _is_loopback(host):
+    if exposed and not _is_loopback(look.host):
         return warning(
             *evidence, *exposed, next_step="close them to all but the machines that need them: plantgate ports firewall"
         )
     return ok(*evidence)
-
-
-def _listed(pairs: Sequence[tuple[Endpoint, ScanResult]], state: PortState) -> str:
-    return ", ".join(f"{endpoint.name} {endpoint.port}" for endpoint, result in pairs if result.state is state)
 
 
 def _no_web(web: Sequence[ScanResult]) -> str:
@@ -107,106 +164,92 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _ask(host: str, subject: Subject, path: str) -> tuple[http.Answer, str]:
-    """GET over HTTP, or HTTPS where HTTP does not answer. Raises PlantgateError of the last attempt."""
-    web = subject.configuration.web_server
-    failure: PlantgateError = Unavailable("DOC-111", "HTTP and HTTPS are both off in the configuration")
-    for port, tls in ((web.port, False), (web.ssl_port, True)):
-        if not port:
-            continue
-        try:
-            answer = await http.get(host, port, path, tls=tls, seconds=_SECONDS)
-        except (Unavailable, PeerError) as error:
-            failure = error
-            continue
-        secure = answer.headers.get("location", "").startswith("https:")
-        if answer.status in _REDIRECTS and secure and not tls:
-            continue
-        return answer, f"{'https' if tls else 'http'} port {port}"
-    raise failure
-
-
-async def status(host: str, subject: Subject) -> Finding:
-    try:
-        answer, where = await _ask(host, subject, "/StatusPing")
-    except PlantgateError as error:
-        return problem(printable(error.message), next_step=error.hint or "see the check host-ports")
-    state, details = state_of(answer), details_of(answer)
-    if not state:
+async def status(look: _Look, subject: Subject) -> Finding:
+    web = await look.web(subject)
+    if not web:
+        return problem("no web port is open", next_step="see the check host-ports")
+    found = next((probe for probe in web if probe.facts.get("state")), None)
+    if found is None:
         return problem(
-            f"{where} answers {answer.status}, and not as a gateway",
+            *(probe.verdict for probe in web),
             next_step=f"another program may have that port: look there with {typed('plantgate', 'ports', 'list')}",
         )
-    evidence = f"{where} says {state}{f' ({details})' if details else ''}"
+    state, details = found.facts["state"], found.facts.get("details")
+    evidence = f"{found.protocol} port {found.port} says {state}{f' ({details})' if details else ''}"
     if state == "RUNNING" and not details:
         return ok(evidence)
     return warning(evidence, next_step="wait for its start, finish its first-run page, or see its wrapper.log")
 
 
-async def gwinfo(host: str, subject: Subject) -> Finding:
+async def gwinfo(look: _Look, subject: Subject) -> Finding:
     """/system/gwinfo needs no sign-in: version, operating system and peers are told to anybody."""
-    answer, where = await _ask(host, subject, "/system/gwinfo")
-    pairs = http.pairs_of(answer.text) if answer.status == 200 else {}
-    if "ContextStatus" not in pairs and "Version" not in pairs:
-        return ok(f"{where}: /system/gwinfo tells nothing (status {answer.status})")
-    shown = [f"{key} {pairs[key]}" for key in ("PlatformName", "Version", "OS", "RuntimeVersion") if pairs.get(key)]
-    role = pairs.get("RedundancyStatus") or "Independent"
+    web = await look.web(subject)
+    if not web:
+        return not_checked("no web port is open", "see the check host-ports")
+    found = next((probe for probe in web if probe.version or probe.facts.get("role")), None)
+    if found is None:
+        return ok("/system/gwinfo tells nothing")
+    told = [f"{found.product} {found.version}".strip()]
+    told += [f"{name} {found.facts[key]}" for name, key in _TOLD.items() if found.facts.get(key)]
     return warning(
-        f"{where}: {', '.join(shown) or 'its state'}, role {role}",
+        f"{found.protocol} port {found.port}: {', '.join(told)}",
         "an attacker learns which known holes to try",
         next_step="let only the machines that need it reach /system/gwinfo: a proxy in front, or the firewall",
     )
 
 
-async def certificate(host: str, subject: Subject) -> Finding:
-    port = subject.configuration.web_server.ssl_port
-    if not port:
-        return not_checked("HTTPS is off in the configuration")
-    shown = await http.handshake(host, port, seconds=_SECONDS)
-    facts = certificates.facts_of(shown.certificate)
-    found = certificates.judge_dates(facts, subject.clock.wall(), _RENEW)
-    evidence = [*found.evidence, f"{shown.version} {shown.cipher}", f"names: {', '.join(facts.names) or 'none'}"]
-    if facts.self_signed:
-        evidence.append("self-signed")
-    if found.status is Status.PROBLEM or facts.weakness:
+_TOLD = {"system": "os", "runtime": "runtime", "role": "role"}
+
+
+async def certificate(look: _Look, subject: Subject) -> Finding:
+    """Dates, names and key of what is shown to everybody."""
+    found = await look.https(subject)
+    if isinstance(found, Finding):
+        return found
+    assert found.tls is not None
+    if not found.tls.chain:
+        return not_checked(f"port {found.port} shows no certificate: {found.tls.failure}")
+    facts = found.tls.chain[0]
+    dates = certificates.judge_dates(facts, _RENEW)
+    evidence = [*dates.evidence, f"{found.tls.version} {found.tls.cipher}".strip()]
+    evidence.append(f"names: {', '.join(facts.names) or 'none'}")
+    if found.tls.trust:
+        evidence.append(f"this machine does not trust it: {found.tls.trust}")
+    if dates.status is Status.PROBLEM or facts.weakness:
         return problem(*evidence, *filter(None, [facts.weakness]), next_step=_RENEW)
-    if not certificates.covers(facts.names, host.strip("[]")):
-        return warning(*evidence, f"{host} is not among the names", next_step=f"{_RENEW}, with that name in it")
-    return Finding(found.status, tuple(evidence), found.next_step)
+    if not covers(facts.names, look.host.strip("[]")):
+        return warning(*evidence, f"{look.host} is not among the names", next_step=f"{_RENEW}, with that name in it")
+    return Finding(dates.status, tuple(evidence), dates.next_step)
 
 
-async def old_tls(host: str, subject: Subject) -> Finding:
-    port = subject.configuration.web_server.ssl_port
-    if not port:
-        return not_checked("HTTPS is off in the configuration")
-    return await judge_old_tls(host, port)
+async def old_tls(look: _Look, subject: Subject) -> Finding:
+    found = await look.https(subject)
+    if isinstance(found, Finding):
+        return not_checked("there is no TLS to look at", "see the check host-certificate")
+    return await judge_old_tls(subject, look.host.strip("[]"), found.port)
 
 
-async def judge_old_tls(host: str, port: int) -> Finding:
-    """Does the port still take TLS 1.0 or 1.1 (RFC 8996 forbids both)?"""
-    await http.handshake(host, port, seconds=_SECONDS)  # raises if there is no TLS at all
-    try:
-        shown = await http.handshake(host, port, context=http.old_context(), seconds=_SECONDS)
-    except PeerError:
+async def judge_old_tls(subject: Subject, host: str, port: int) -> Finding:
+    """Does the TLS port still take TLS 1.0 or 1.1 (RFC 8996 forbids both)?"""
+    taken = await asking.old_tls(subject, host, port)
+    if not taken:
         return ok(f"port {port} refuses TLS 1.0 and 1.1")
     return warning(
-        f"port {port} still takes {shown.version} ({shown.cipher})",
+        f"port {port} still takes {taken}",
         next_step="switch TLS 1.0 and 1.1 off on that gateway: allow TLS 1.2 and later only",
     )
 
 
-async def redirect(host: str, subject: Subject) -> Finding:
+async def redirect(look: _Look, subject: Subject) -> Finding:
     """What plain HTTP answers to a browser."""
     port = subject.configuration.web_server.port
     if not port:
         return ok("HTTP is off in the configuration")
-    try:
-        answer = await http.get(host, port, "/", seconds=_SECONDS)
-    except Unavailable as error:
-        if error.code != _REFUSED:
-            raise
-        return ok(f"no plain HTTP: {printable(error.message)}")
-    target = answer.headers.get("location", "")
+    state = (await look(subject)).results[port].state
+    if state is not PortState.OPEN:
+        return ok(f"no plain HTTP: port {port} is {state.lower()}")
+    answer = await asking.page(subject, look.host.strip("[]"), port, "/", tls=False)
+    target = str(answer.headers.get("location", ""))
     if answer.status in _REDIRECTS and urlsplit(target).scheme == "https":
         return ok(f"HTTP {port} sends browsers to {target}")
     return warning(

@@ -24,7 +24,7 @@ _RANK = {status: rank for rank, status in enumerate(Status)}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`evidence` is what was seen, one fact a line; `next_step` what to do, empty where there is nothing to do."""
+    """`evidence` is what was seen, one fact a line; `next_step` what to do, one step a line, or empty."""
 
     status: Status
     evidence: tuple[str, ...]
@@ -91,4 +91,4 @@ def together(findings: Sequence[Finding], otherwise: str) -> Finding:
         return ok(otherwise)
     steps = dict.fromkeys(finding.next_step for finding in ordered if finding.next_step)
     evidence = tuple(line for finding in ordered for line in finding.evidence)
-    return Finding(ordered[0].status, evidence, "; ".join(steps))
+    return Finding(ordered[0].status, evidence, "\n".join(steps))

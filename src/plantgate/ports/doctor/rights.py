@@ -10,7 +10,7 @@ from pathlib import Path
 from plantgate.limits import DOCTOR_FILES
 from plantgate.ports.doctor.report import Check, Finding, Status, not_checked, problem, together, warning
 from plantgate.ports.doctor.subject import Subject
-from plantgate.ports.live import typed
+from plantgate.ports.settings import typed
 
 _SHOWN = 5
 _FOLDERS = ("state", "pki", "tags", "logs")

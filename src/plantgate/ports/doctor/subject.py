@@ -19,8 +19,8 @@ from typing import Generic, TypeVar
 from plantgate.config.document import Configuration
 from plantgate.errors import PlantgateError
 from plantgate.limits import DOCTOR_FILE_BYTES
-from plantgate.ports.live import typed
 from plantgate.ports.owners import Listening, listening_sockets
+from plantgate.ports.settings import typed
 from plantgate.runtime.clock import Clock
 
 T = TypeVar("T")
