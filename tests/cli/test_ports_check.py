@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -27,6 +29,11 @@ IGNITION = (
     '<!DOCTYPE properties SYSTEM "http://java.sun.com/dtd/properties.dtd">\n<properties>\n'
     '<comment>Gateway Properties</comment>\n<entry key="gateway.port">8088</entry>\n'
     '<entry key="gateway.sslport">8043</entry>\n<entry key="localdb.autobackup.delay">60</entry>\n</properties>\n'
+)
+
+
+_LAUGHS = '<!ENTITY e0 "ha">' + "".join(
+    f'<!ENTITY e{"" if number == 9 else number} "{f"&e{number - 1};" * 10}">' for number in range(1, 10)
 )
 
 
@@ -136,6 +143,19 @@ def test_explain_as_json(xml: Path) -> None:
     assert (https["port"], https["name"], https["configured"]["source"]) == (8043, "https", "gateway.xml:6")
     assert https["change"]["command"] == f"plantgate ports set https 8443 --gateway-xml {xml}"
     assert len(_json("explain", "502")) == 2
+
+
+def test_an_ignition_listens_on_every_interface(xml: Path) -> None:
+    (http,) = _json("explain", "http", "--gateway-xml", xml)
+    assert http["configured"]["host"] == "0.0.0.0"
+    assert not any("127.0.0.1" in line for line in http["firewall"])
+    # Its holder on any address is in its way.
+    with _listener() as port:
+        xml.write_text(IGNITION.replace("8088", str(port)), encoding="utf-8")
+        found = _json("check", "--gateway-xml", xml, status=1)["ports"][0]
+    assert (found["host"], found["state"]) == ("0.0.0.0", "TAKEN")
+    (ours,) = _json("explain", "http", "--gateway-xml", xml, "--set", "web.address=127.0.0.1")
+    assert ours["configured"]["host"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("wanted", ["0", "65536", "htttp"])
@@ -260,6 +280,109 @@ def test_a_bad_gateway_xml_is_named_and_untouched(xml: Path, text: str, command:
     assert "gateway.xml:1" in result.stderr
     assert "root:" not in result.stderr
     assert xml.read_text(encoding="utf-8") == text
+
+
+@contextmanager
+def _web_server(asked: list[str]) -> Iterator[str]:
+    """Notes what it is asked for."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("dtd", "line"),
+    [
+        ('[<!ENTITY e "8088">]', 1),
+        ('[\n\n<!ENTITY e SYSTEM "file:///etc/passwd">]', 3),
+        ('SYSTEM "URLx.dtd" [\n<!ENTITY e SYSTEM "URLe">]', 2),
+        ('[<!ENTITY % p SYSTEM "URLp"> %p;]', 1),
+        ("[\n" + _LAUGHS + "]", 2),
+    ],
+    ids=["internal", "file", "http", "parameter", "billion laughs"],
+)
+@pytest.mark.parametrize("place", ["text", "attribute"])
+def test_entities_are_never_expanded_and_nothing_is_fetched(xml: Path, dtd: str, line: int, place: str) -> None:
+    asked: list[str] = []
+    with _web_server(asked) as url:
+        key, value = ("gateway.port", "&e;") if place == "text" else ("&e;", "8088")
+        head = f"<!DOCTYPE properties {dtd.replace('URL', url)}>"
+        text = f'{head}<properties><entry key="{key}">{value}</entry></properties>'
+        xml.write_text(text, encoding="utf-8")
+        for command in (("check",), ("set", "http", "9321")):
+            result = _run(*command, "--gateway-xml", xml)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert result.stderr.startswith(f"error: gateway.xml:{line}: <!ENTITY ")
+            assert "CFG-109" in result.stderr
+        assert xml.read_text(encoding="utf-8") == text
+        xml.write_text(
+            IGNITION.replace("http://java.sun.com/dtd/properties.dtd", f"{url}properties.dtd"), encoding="utf-8"
+        )
+        assert _run("set", "http", _free(), "--gateway-xml", xml).exit_code == 0
+    assert asked == []
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1", "utf-8-sig"])
+def test_an_ignition_file_keeps_every_other_byte(xml: Path, encoding: str) -> None:
+    declared = encoding.replace("utf-8-sig", "UTF-8")
+    text = (
+        IGNITION.replace("UTF-8", declared)
+        .replace("\n", "\r\n")
+        .replace("Gateway Properties", "M\xfcller &amp; S\xf6hne")
+    )
+    xml.write_bytes(text.encode(encoding))
+    port = _free()
+    assert _run("set", "http", port, "--gateway-xml", xml).exit_code == 0
+    assert xml.read_bytes() == text.replace(">8088<", f">{port}<").encode(encoding)
+
+
+def test_a_read_only_file_is_left_alone(xml: Path) -> None:
+    before = xml.read_bytes()
+    xml.chmod(0o444)
+    result = _run("set", "http", _free(), "--gateway-xml", xml)
+    assert result.exit_code == 1
+    assert "PORT-423" in result.stderr
+    assert "read-only" in result.stderr
+    assert xml.read_bytes() == before
+    xml.chmod(0o644)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege on Windows")
+def test_a_link_stays_a_link(xml: Path, tmp_path: Path) -> None:
+    link, port = tmp_path / "link.xml", _free()
+    link.symlink_to(xml)
+    assert _run("set", "http", port, "--gateway-xml", link).exit_code == 0
+    assert link.is_symlink()
+    assert f">{port}<" in xml.read_text(encoding="utf-8")
+
+
+def test_a_port_that_this_version_does_not_open_says_so(data: Path, xml: Path) -> None:
+    for name in ("metro_ssl", "opcua", "opcua_discovery", "modbus"):
+        answer = _json("set", name, _free(), "--data", data)
+        assert answer["applied"] is True
+        assert "does not open this port yet" in answer["next_step"]
+    assert "restart Ignition" in _json("set", "metro_ssl", _free(), "--gateway-xml", xml)["next_step"]
+
+
+def test_a_file_that_is_not_there_is_said_with_the_next_step(tmp_path: Path) -> None:
+    for command in (("check",), ("set", "http", "9321")):
+        result = _run(*command, "--gateway-xml", tmp_path / "none.xml")
+        assert result.exit_code == 2
+        assert "none.xml: can't be read" in result.stderr
+        assert "next: check the path" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_that_is_wrong_in_the_file_can_be_repaired(xml: Path) -> None:

@@ -10,7 +10,7 @@ from plantgate.config.load import load
 from plantgate.errors import UsageError
 from plantgate.ports.explain import explain
 from plantgate.ports.knowledge import KNOWN, OTHER_PORTS, SUSPECTS
-from plantgate.ports.live import typed
+from plantgate.ports.settings import typed
 from plantgate.ports.specs import SPECS
 
 TOML = """
@@ -69,12 +69,17 @@ def test_a_name_is_understood_and_its_command_is_exact(data: Path, wanted: str, 
     assert first.change.command == f"{command} --data {data}"
 
 
-def test_the_entry_of_the_file_is_exact() -> None:
-    (http,) = explain("http", load(None, ["http_port=9000"], {}), Path("/ignition/gateway.xml"))
+def test_the_entry_of_the_file_is_exact(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.xml"
+    file.write_text('<properties><entry key="gateway.port">9000</entry></properties>', encoding="utf-8")
+    (http,) = explain("http", load(None, [], {}, gateway_xml=file), Path("/ignition/gateway.xml"))
     assert http.change is not None
     assert http.change.before == '<entry key="gateway.port">9000</entry>'
     assert http.change.after == '<entry key="gateway.port">8080</entry>'
     assert http.change.command == "plantgate ports set http 8080 --gateway-xml /ignition/gateway.xml"
+    (overridden,) = explain("http", load(None, ["http_port=9000"], {}, gateway_xml=file), file)
+    assert overridden.change is not None
+    assert overridden.change.command == "", "an edit of the file would change nothing"
 
 
 def test_commands_by_hand_are_those_of_each_system() -> None:

@@ -160,3 +160,24 @@ def test_the_free_port_offered_can_be_bound() -> None:
         with socket.socket() as server:
             server.bind(("127.0.0.1", free))
     assert free_port_near(65_535) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that share a socket")
+def test_of_a_server_with_workers_the_server_is_named() -> None:
+    """It is what has to be stopped: workers are started again."""
+    code = (
+        "import os, socket, sys\n"
+        "s = socket.create_server(('127.0.0.1', 0))\n"
+        "workers = [os.fork() for _ in range(2)]\n"
+        "if all(workers): print(s.getsockname()[1], flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        owner = owner_of(port, "127.0.0.1")
+        # This test runs in a process of the same name, which does not hold the socket.
+        assert owner is not None
+        assert owner.pid == server.pid
+        assert server.stdin is not None
+        server.stdin.close()

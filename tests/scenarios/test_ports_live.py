@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -219,6 +220,45 @@ def test_https_moves_too_and_the_redirect_follows(data: Path, numbers: list[int]
         assert (state(old, "https"), state(new, "https")) == ("", "RUNNING")
         answer = httpx.get(f"http://127.0.0.1:{http_port}/")
         assert answer.headers["location"] == f"https://127.0.0.1:{new}/"
+
+
+def test_https_that_was_off_at_the_start_is_turned_on_and_off(data: Path, numbers: list[int]) -> None:
+    http_port, port, _ = numbers
+    before = (data / "gateway.xml").read_bytes()
+    with gateway(data, http_port):
+        made = ports("set", "https", str(port), "--data", str(data), "--revert-after", "2s")
+        assert (made["before"], made["waiting"], made["url"]) == (0, True, f"https://127.0.0.1:{port}/")
+        assert state(port, "https") == "RUNNING"
+        wait_for(lambda: state(port, "https") == "", "it is off again", 10)
+        assert (data / "gateway.xml").read_bytes() == before
+        ports("set", "https", str(port), "--data", str(data))
+        assert state(port, "https") == "RUNNING"
+        # With it there is another way in, so that http may go, and come back.
+        ports("set", "http", "0", "--data", str(data))
+        assert (state(http_port), state(port, "https")) == ("", "RUNNING")
+        refused = ports("set", "https", "0", "--data", str(data), status=1)
+        assert refused["error"]["code"] == "PORT-435"
+        ports("set", "http", str(http_port), "--data", str(data))
+        ports("set", "https", "0", "--data", str(data))
+        assert (state(http_port), state(port, "https")) == ("RUNNING", "")
+        assert (data / "gateway.xml").read_bytes() == before
+
+
+def test_what_a_killed_edit_left_goes_at_the_next_start(data: Path, numbers: list[int]) -> None:
+    left = [data / f".{name}.0123abcd" for name in ("gateway.xml", "plantgate.toml")]
+    for file in left:
+        file.write_bytes(b"half")
+        os.utime(file, (0, 0))
+    with gateway(data, numbers[0]):
+        assert not any(file.exists() for file in left)
+
+
+def test_services_that_are_on_and_not_served_are_warned_of(data: Path, numbers: list[int]) -> None:
+    sets = [f"--set={name}.enabled=true" for name in ("opcua.server", "opcua.discovery", "modbus_server")]
+    with gateway(data, numbers[0], *sets):
+        log = (data / "logs" / "wrapper.log").read_text(encoding="utf-8")
+    for name in ("opcua.server", "opcua.discovery", "modbus_server"):
+        assert f"{name}.enabled: this version does not serve it yet" in log
 
 
 def test_a_gateway_that_runs_is_no_conflict_of_its_own(data: Path, numbers: list[int]) -> None:

@@ -116,8 +116,18 @@ def _prepare(name: str, port: int, data: Path | None, gateway_xml: Path | None, 
         _refuse_own(source, setting, port)
         if not force:
             _refuse_taken(source, setting, port, sockets, running)
-    live = running is not None and setting.name in _LIVE and not force
+    live = running is not None and setting.name in _LIVE and not force and _is_its_own(source)
     return _Work(source, setting, edit, running, live)
+
+
+def _is_its_own(source: Source) -> bool:
+    """The file is the one that the gateway of this data directory reads by itself."""
+    from plantgate.config.load import GATEWAY_XML
+
+    if source.data is None or source.gateway_xml is None:
+        return source.data is not None
+    own = source.data / GATEWAY_XML
+    return source.gateway_xml == own or (own.exists() and source.gateway_xml.samefile(own))
 
 
 def _setting(name: str, port: int, data: Path | None, gateway_xml: Path | None) -> tuple[Source, Setting]:
@@ -156,7 +166,7 @@ def _refuse_taken(
     from plantgate.ports.owners import overlapping
     from plantgate.runtime.streams import PortUnavailable, bind
 
-    holders = overlapping(sockets, _address(source, setting), port)
+    holders = overlapping(sockets, setting.endpoint.host, port)
     if running is not None and any(item.owner.pid == running.pid for item in holders):
         return  # it is this gateway's already: on trial, or as it was
     if source.ignition and port == setting.endpoint.port:
@@ -164,7 +174,7 @@ def _refuse_taken(
     owner = next((item.owner for item in holders if item.owner.pid is not None), holders[0].owner if holders else None)
     if owner is None:
         try:
-            bind(_address(source, setting), port).close()
+            bind(setting.endpoint.host, port).close()
         except PortUnavailable as error:
             if not error.taken:
                 note(f"warning: {error.message}. {error.hint}")
@@ -178,20 +188,11 @@ def _refuse_taken(
     )
 
 
-def _address(source: Source, setting: Setting) -> str:
-    return "0.0.0.0" if source.ignition else setting.endpoint.host  # noqa: S104 - what an Ignition binds
-
-
 def _free_near(source: Source, setting: Setting, port: int) -> int | None:
-    """A port above `port` that is free now and that no listener of this configuration wants."""
-    from plantgate.ports.atlas import listening
-    from plantgate.ports.owners import free_port_near
+    from plantgate.ports.atlas import atlas
+    from plantgate.ports.settings import free_near
 
-    wanted = {each.port for each in listening(source.configuration)}
-    free = free_port_near(port, _address(source, setting))
-    while free is not None and free in wanted:
-        free = free_port_near(free, _address(source, setting))
-    return free
+    return free_near(setting.endpoint, atlas(source.configuration), port - setting.endpoint.port)
 
 
 def _seconds(text: str | None, work: _Work) -> float | None:
@@ -275,7 +276,7 @@ def _confirmed(data: Path, name: str, port: int | None) -> dict[str, Any]:
 
 
 def _next_step(work: _Work, answer: dict[str, Any], *, dry_run: bool) -> str:
-    from plantgate.ports.live import typed
+    from plantgate.ports.settings import typed
 
     if dry_run:
         return "nothing was changed; leave out --dry-run to do it"
@@ -286,6 +287,11 @@ def _next_step(work: _Work, answer: dict[str, Any], *, dry_run: bool) -> str:
         return ""
     if work.source.ignition:
         return "restart Ignition: it reads gateway.xml at its start only"
+    if not work.setting.endpoint.spec.served:
+        return (
+            "nothing to do: this version of plantgate does not open this port yet, now or at its next start "
+            f"({work.setting.endpoint.spec.title}); the number waits for the version that does"
+        )
     if work.running is not None:
         return f"restart the gateway (pid {work.running.pid}): this takes effect at its start"
     return "it takes effect when the gateway starts"

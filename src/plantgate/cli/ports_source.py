@@ -53,7 +53,14 @@ def source_for(data: Path | None, gateway_xml: Path | None, sets: Sequence[str] 
 
     found = local_ignition() if data is None and gateway_xml is None and not _names_a_file(sets) else None
     configuration = load(data, sets or (), gateway_xml=gateway_xml or found)
-    return Source(configuration, data, configuration.gateway_xml)
+    source = Source(configuration, data, configuration.gateway_xml)
+    if source.ignition and configuration.source_of("web.address") == "default":
+        from msgspec.structs import replace
+
+        # web.address is a setting of ours: an Ignition listens on every interface.
+        everywhere = replace(configuration.web, address="0.0.0.0")  # noqa: S104 - nothing is bound here
+        source = Source(replace(configuration, web=everywhere), data, configuration.gateway_xml)
+    return source
 
 
 def local_ignition() -> Path | None:

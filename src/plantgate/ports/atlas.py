@@ -52,6 +52,17 @@ def listening(configuration: Configuration) -> tuple[Endpoint, ...]:
     )
 
 
+def unserved(configuration: Configuration) -> Iterator[str]:
+    """A sentence for each service that is switched on and that this version does not have."""
+    for endpoint in listening(configuration):
+        if not endpoint.spec.served and not endpoint.key.startswith("gateway."):
+            section = endpoint.key.removesuffix(".port")
+            yield (
+                f"{section}.enabled: this version does not serve it yet ({endpoint.spec.title}): nothing listens on "
+                f"port {endpoint.port}; set it to false to be rid of this line"
+            )
+
+
 def _endpoints(spec: PortSpec, configuration: Configuration) -> Sequence[Endpoint]:
     if spec.direction is Direction.LISTEN:
         return (_listener(spec, configuration),)

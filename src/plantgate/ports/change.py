@@ -15,7 +15,7 @@ import msgspec
 
 from plantgate.config.document import Configuration
 from plantgate.config.problems import one_of
-from plantgate.errors import ConfigError, PeerError, PlantgateError, Refused, StorageError, Unavailable
+from plantgate.errors import ConfigError, PeerError, PlantgateError, Refused, StorageError
 from plantgate.limits import PORT_REVERT_SECONDS
 from plantgate.model.command import Origin, Outcome
 from plantgate.model.gateway import PortChange
@@ -217,7 +217,7 @@ class PortChanger:
                 previous = waiting.change.previous
                 try:
                     await self._apply(name, previous, waiting.source)
-                except Unavailable as error:
+                except PlantgateError as error:
                     if not told:
                         _log.error("a port can't go back yet", listener=name, reason=error.message, next=error.hint)
                     told = True

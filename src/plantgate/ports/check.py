@@ -13,16 +13,16 @@ from pathlib import Path
 
 from plantgate.config.document import Configuration
 from plantgate.model.status import PortOwner
-from plantgate.ports.atlas import Endpoint, atlas, listening
-from plantgate.ports.explain import set_command, suspects_of
-from plantgate.ports.owners import Holder, Listening, free_port_near, holder_of, listening_sockets, overlapping
-from plantgate.ports.running import running_gateway
+from plantgate.ports.atlas import Endpoint, atlas
+from plantgate.ports.explain import suspects_of
+from plantgate.ports.owners import Holder, Listening, holder_of, listening_sockets, overlapping
+from plantgate.ports.running import is_own, running_gateway
+from plantgate.ports.settings import free_near, set_command
 from plantgate.ports.specs import Direction
 from plantgate.runtime.streams import PortUnavailable, bind
 
 _PRIVILEGED_BELOW = 1_024
 _UNPRIVILEGED = 1_000  # 502 becomes 1502, 443 becomes 1443
-_ANY = "0.0.0.0"  # noqa: S104 - what an Ignition binds
 
 
 class Level(StrEnum):
@@ -119,30 +119,24 @@ class _Check:
         return Finding(endpoint, Level.OK, State.OFF, "CHECK-OFF", f"off: {why}")
 
     def _look(self, endpoint: Endpoint) -> Finding:
-        address = _ANY if self._foreign is not None else endpoint.host
-        holders = overlapping(self._sockets, address, endpoint.port)
+        holders = overlapping(self._sockets, endpoint.host, endpoint.port)
         if own := self._own(holders):
             kind = holder_of(own.owner.command or "")
             message = f"the gateway of this configuration has it (pid {own.owner.pid})"
             return Finding(endpoint, Level.OK, State.RUNNING, "CHECK-RUNNING", message, owner=own.owner, holder=kind)
         try:
-            bind(address, endpoint.port).close()
+            bind(endpoint.host, endpoint.port).close()
         except PortUnavailable as error:
             if not error.taken:
                 return self._cant_bind(endpoint, error)
             return self._taken(endpoint, _best(holders))
         if holders:  # some systems let two listeners in where one of them is on every address
             return self._taken(endpoint, _best(holders))
-        return Finding(endpoint, Level.OK, State.FREE, "CHECK-FREE", f"free on {address}")
+        return Finding(endpoint, Level.OK, State.FREE, "CHECK-FREE", f"free on {endpoint.host}")
 
     def _own(self, holders: Sequence[Listening]) -> Listening | None:
         """The socket of the very gateway that this configuration belongs to."""
-        for item in holders:
-            if self._running is not None and item.owner.pid == self._running.pid:
-                return item
-            if self._foreign is not None and holder_of(item.owner.command or "") is Holder.IGNITION:
-                return item
-        return None
+        return next((each for each in holders if is_own(each, self._running, ignition=bool(self._foreign))), None)
 
     def _taken(self, endpoint: Endpoint, owner: PortOwner | None) -> Finding:
         holder = holder_of((owner.command or owner.name or "") if owner is not None else "")
@@ -177,7 +171,7 @@ class _Check:
         *,
         above: int = 0,
     ) -> Finding:
-        free = self._free_near(endpoint, above)
+        free = free_near(endpoint, atlas(self._configuration), above)
         return Finding(
             endpoint,
             Level.PROBLEM,
@@ -189,7 +183,7 @@ class _Check:
             holder,
             suspects_of(endpoint.port, endpoint.spec.default) if state is State.TAKEN else (),
             free,
-            "" if free is None or _overridden(endpoint) else set_command(endpoint, free, self._data, self._foreign),
+            set_command(endpoint, free, self._data, self._foreign),
         )
 
     def _beaten(self, endpoint: Endpoint, free: int | None) -> str:
@@ -197,15 +191,6 @@ class _Check:
         if not _overridden(endpoint) or free is None:
             return ""
         return f"; the port comes from {endpoint.source}, so change it there: {endpoint.key}={free}"
-
-    def _free_near(self, endpoint: Endpoint, above: int) -> int | None:
-        """A port that is free now and that no other listener of this configuration wants."""
-        wanted = {each.port for each in listening(self._configuration)}
-        address = _ANY if self._foreign is not None else endpoint.host
-        port = free_port_near(endpoint.port + above, address)
-        while port is not None and port in wanted:
-            port = free_port_near(port, address)
-        return port
 
 
 def _best(holders: Sequence[Listening]) -> PortOwner | None:

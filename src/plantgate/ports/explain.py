@@ -13,7 +13,7 @@ from plantgate.errors import UsageError
 from plantgate.ports.atlas import Endpoint, atlas
 from plantgate.ports.byhand import Speaks, tests_by_hand
 from plantgate.ports.knowledge import KNOWN, OTHER_PORTS, SUSPECTS, OtherPort
-from plantgate.ports.live import typed
+from plantgate.ports.settings import set_command
 from plantgate.ports.specs import NAMES, SPECS, Direction, PortSpec
 
 _SPEAKS: Mapping[str, Speaks] = {"http": "http", "https": "https", "metro_ssl": "tls"}
@@ -88,20 +88,6 @@ def explain(wanted: str, configuration: Configuration, gateway_xml: Path | None 
 def suspects_of(port: int, default: int) -> Sequence[str]:
     """Who usually takes `port`; for one that was moved, nobody is suspected for its default's sake."""
     return SUSPECTS.get(port, ()) if port else SUSPECTS.get(default, ())
-
-
-def set_command(endpoint: Endpoint, port: int, directory: Path | None, gateway_xml: Path | None) -> str:
-    """`plantgate ports set http 8080 --data DIR`; empty where there is no such setting."""
-    if not endpoint.key.endswith(".port") and not endpoint.key.startswith("gateway."):
-        return ""
-    if endpoint.direction is Direction.LISTEN:
-        name = "modbus_server" if endpoint.name == "modbus" else endpoint.name
-    else:
-        name = endpoint.key.removesuffix(".port")
-    where = ("--data", str(directory)) if directory is not None else ()
-    if directory is None and gateway_xml is not None:
-        where = ("--gateway-xml", str(gateway_xml))
-    return typed("plantgate", "ports", "set", name, str(port), *where)
 
 
 def _number(text: str) -> int:

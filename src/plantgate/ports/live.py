@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,8 @@ from plantgate.model.gateway import PortRow, PortState
 from plantgate.model.status import Health, PartStatus, PortOwner
 from plantgate.ports.atlas import Endpoint, atlas
 from plantgate.ports.connections import Connection, established, peers_of
-from plantgate.ports.owners import free_port_near, owner_of
+from plantgate.ports.owners import owner_of
+from plantgate.ports.settings import free_near, set_command
 from plantgate.ports.specs import Direction
 
 _PRIVILEGED_BELOW = 1_024
@@ -64,7 +63,7 @@ def _row(endpoint: Endpoint, look: _Look) -> PortRow:
         reason=part.reason if part else "",
         next_step=part.next_step if part else "",
         connections=_connections(endpoint, state, look),
-        command=_command(endpoint, part, look.directory) if listens else "",
+        command=_command(endpoint, part, look) if listens else "",
     )
 
 
@@ -104,7 +103,7 @@ def _connections(endpoint: Endpoint, state: PortState, look: _Look) -> int:
     return peers_of(endpoint, own, look.endpoints).total()
 
 
-def _command(endpoint: Endpoint, part: PartStatus | None, directory: Path | None) -> str:
+def _command(endpoint: Endpoint, part: PartStatus | None, look: _Look) -> str:
     """What to type so that a listener that could not bind its port gets one."""
     if part is None or part.health is not Health.FAILED:
         return ""
@@ -113,24 +112,4 @@ def _command(endpoint: Endpoint, part: PartStatus | None, directory: Path | None
         return f"sudo sysctl -w net.ipv4.ip_unprivileged_port_start={endpoint.port}"
     if part.state != "port taken" and not forbidden:
         return ""
-    return set_port_command(endpoint, directory, above=endpoint.port + _UNPRIVILEGED if forbidden else endpoint.port)
-
-
-def set_port_command(endpoint: Endpoint, directory: Path | None, *, above: int) -> str:
-    """`plantgate ports set https 8044 --data DIR` with a port above `above` that is free now.
-
-    Empty if there is none, or if an override stands above the files: editing them would change nothing.
-    """
-    if endpoint.source.startswith(("--set", "environment")):
-        return ""
-    name = "modbus_server" if endpoint.name == "modbus" else endpoint.name
-    free = free_port_near(above, "127.0.0.1" if endpoint.host == "localhost" else endpoint.host)
-    if free is None:
-        return ""
-    where = () if directory is None else ("--data", str(directory))
-    return typed("plantgate", "ports", "set", name, str(free), *where)
-
-
-def typed(*arguments: str) -> str:
-    """A command line as this system's shell wants it."""
-    return subprocess.list2cmdline(arguments) if sys.platform == "win32" else shlex.join(arguments)
+    return set_command(endpoint, free_near(endpoint, look.endpoints, _UNPRIVILEGED if forbidden else 0), look.directory)

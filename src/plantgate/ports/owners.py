@@ -54,7 +54,8 @@ def listening_sockets() -> tuple[Listening, ...]:
     """All listening TCP sockets of this machine that the system lets this user see."""
     owners: dict[int, PortOwner] = {}
     found: dict[tuple[str, int, int | None], Listening] = {}
-    for address, port, pid in _sockets():
+    for address, port, holder in _sockets():
+        pid = None if holder is None else _leader(holder, address, port)
         if pid is not None and pid not in owners:
             owners[pid] = _owner(pid)
         owner = owners[pid] if pid is not None else UNKNOWN
@@ -167,6 +168,24 @@ def _own_sockets() -> Iterator[tuple[str, int, int | None]]:
                     yield item.laddr.ip, item.laddr.port, process.pid
         except (psutil.Error, PermissionError):
             continue
+
+
+def _leader(pid: int, address: str, port: int) -> int:
+    """Of a server and its workers, which all hold the socket, the one to stop: workers are started again.
+
+    The system names any one of them.
+    """
+    leader = pid
+    try:
+        process = psutil.Process(pid)
+        while (parent := process.parent()) is not None and parent.name() == process.name():
+            sockets = parent.net_connections(kind="tcp")
+            if not any(item.laddr == (address, port) and item.status == psutil.CONN_LISTEN for item in sockets):
+                break
+            leader, process = parent.pid, parent
+    except (psutil.Error, PermissionError):
+        pass  # ended in this moment, or not ours to look into: the worker is better than nothing
+    return leader
 
 
 def _owner(pid: int) -> PortOwner:

@@ -33,6 +33,13 @@ def running_gateway(data: Path | None, sockets: Sequence[Listening]) -> Running 
     return Running(pid, tuple(item for item in sockets if item.owner.pid == pid))
 
 
+def is_own(item: Listening, running: Running | None, *, ignition: bool) -> bool:
+    """True for a socket of the very gateway that is looked at: the one that runs, or of any Ignition for its file."""
+    if running is not None and item.owner.pid == running.pid:
+        return True
+    return ignition and holder_of(item.owner.command or "") is Holder.IGNITION
+
+
 def _pid_of(lock: Path) -> int | None:
     """The process that wrote the lock file, if it is still there: its number may belong to another by now."""
     try:

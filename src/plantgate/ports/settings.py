@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import errno
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from plantgate.config.xmlfile import edit_bytes
 from plantgate.errors import ConfigError, StorageError, UsageError
 from plantgate.limits import CONFIG_FILE_BYTES
 from plantgate.ports.atlas import Endpoint, atlas
+from plantgate.ports.owners import free_port_near
 from plantgate.ports.specs import Direction
 from plantgate.runtime.files import write_atomic
 
@@ -115,12 +120,15 @@ class FileEdit:
                 "PORT-424", f"{self.path} was changed by somebody else in this moment", "look at it and try again"
             )
         try:
+            # The folder's right would do to replace it: who made the file read-only meant that nobody does.
+            if self.before and not self.path.stat().st_mode & 0o222:
+                raise PermissionError(errno.EACCES, "read-only file")
             write_atomic(self.path, self.after)
         except OSError as error:
             raise StorageError(
                 "PORT-423",
                 f"{self.path} can't be written: {(error.strerror or str(error)).lower()}",
-                "run this as the user that runs the gateway, or as administrator",
+                "make it writable, and run this as the user that runs the gateway or as administrator",
             ) from None
 
 
@@ -145,12 +153,49 @@ def plan(setting: Setting, port: int, path: Path) -> FileEdit:
     return FileEdit(path, before, after)
 
 
+def free_near(endpoint: Endpoint, endpoints: Sequence[Endpoint], above: int = 0) -> int | None:
+    """A port more than `above` over that of `endpoint` which is free on its address now.
+
+    None of the listeners in `endpoints` wants it. None if there is no such port near.
+    """
+    wanted = {each.port for each in endpoints if each.direction is Direction.LISTEN and each.enabled}
+    port = free_port_near(endpoint.port + above, endpoint.host)
+    while port is not None and port in wanted:
+        port = free_port_near(port, endpoint.host)
+    return port
+
+
+def set_command(endpoint: Endpoint, port: int | None, directory: Path | None, gateway_xml: Path | None = None) -> str:
+    """`plantgate ports set http 8080 --data DIR`; `gateway_xml` is a file that stands alone.
+
+    Empty without a port, where there is no such setting, and where an override stands above the files: to edit them
+    would change nothing.
+    """
+    in_a_file = endpoint.key.endswith(".port") or endpoint.key.startswith("gateway.")
+    if port is None or not in_a_file or endpoint.source.startswith(("--set", "environment")):
+        return ""
+    where = ("--data", str(directory)) if directory is not None else ()
+    if directory is None and gateway_xml is not None:
+        where = ("--gateway-xml", str(gateway_xml))
+    return typed("plantgate", "ports", "set", _name(endpoint), str(port), *where)
+
+
+def typed(*arguments: str) -> str:
+    """A command line as this system's shell wants it."""
+    return subprocess.list2cmdline(arguments) if sys.platform == "win32" else shlex.join(arguments)
+
+
+def _name(endpoint: Endpoint) -> str:
+    """What a person types."""
+    if endpoint.direction is Direction.LISTEN:
+        return "modbus_server" if endpoint.name == "modbus" else endpoint.name
+    return endpoint.key.removesuffix(".port")
+
+
 def _settings(configuration: Configuration) -> Iterator[Setting]:
     for endpoint in atlas(configuration):
-        if endpoint.direction is Direction.LISTEN:
-            yield Setting("modbus_server" if endpoint.name == "modbus" else endpoint.name, endpoint)
-        elif endpoint.instance and endpoint.key.endswith(".port"):
-            yield Setting(endpoint.key.removesuffix(".port"), endpoint)
+        if endpoint.direction is Direction.LISTEN or (endpoint.instance and endpoint.key.endswith(".port")):
+            yield Setting(_name(endpoint), endpoint)
 
 
 def _read(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 
 
 class Direction(StrEnum):
@@ -37,6 +38,14 @@ class PortSpec:
     served_by: str
     ignition: str
     transport: str = "tcp"
+
+    @property
+    def served(self) -> bool:
+        """True if this version of plantgate has what opens the port, or connects to it."""
+        try:
+            return find_spec(f"plantgate.{self.served_by.replace('/', '.')}") is not None
+        except ModuleNotFoundError:
+            return False
 
 
 _DATABASE = "an outgoing JDBC connection per database"

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from plantgate.errors import ConfigError
 from plantgate.listeners.web.server import RETRY_SECONDS, Conflict, HttpListener
 from plantgate.model.status import Health, PortOwner
 from plantgate.runtime.clock import Clock, ManualClock, SystemClock
@@ -88,8 +90,12 @@ async def test_port_0_is_off() -> None:
 
 async def test_a_listener_without_its_certificate_is_failed() -> None:
     async with group() as tasks:
-        opened = listener(free_port(), SystemClock(), tasks)
-        opened.fail("https.crt.pem can't be used", "remove it")
+
+        async def certificate() -> NoReturn:
+            raise ConfigError("TLS-101", "https.crt.pem can't be used", "remove it")
+
+        opened = HttpListener("https", "127.0.0.1", free_port(), 60, SystemClock(), tasks, no_conflict, certificate)
+        await opened.start(hello)
         (part,) = opened.status()
         assert (part.health, part.reason) == (Health.FAILED, "https.crt.pem can't be used")
         assert part.next_step == "remove it"

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+from pathlib import Path
 
 import pytest
 
-from plantgate.errors import Unavailable
+from plantgate.errors import ConfigError, Unavailable
+from plantgate.listeners.web.server import HttpListener
 from plantgate.model.status import Health
 from plantgate.runtime.clock import ManualClock, SystemClock
 from plantgate.runtime.streams import PortUnavailable
+from plantgate.security.certificate import server_context
 from tests.conftest import Eventually
 from tests.listeners.web.test_listener import fetch, group, hello
-from tests.listeners.web.world import World, close, free_port, listener
+from tests.listeners.web.world import World, close, free_port, listener, no_conflict
 
 
 async def test_the_new_port_answers_and_the_old_one_is_closed() -> None:
@@ -107,12 +111,70 @@ async def test_one_that_waits_for_its_port_takes_another(eventually: Eventually)
             assert len(tasks) == 0
 
 
-async def test_one_that_can_not_run_does_not_move() -> None:
+async def test_one_that_was_never_started_does_not_move() -> None:
     async with group() as tasks:
         opened = listener(free_port(), SystemClock(), tasks)
-        opened.fail("no certificate", "make one")
         with pytest.raises(Unavailable, match="WEB-130"):
             await opened.rebind(free_port())
+
+
+class Certificates:
+    """Hands out the pair of a folder; `broken` for as long as it can't be used."""
+
+    def __init__(self, folder: Path, *, broken: bool = False) -> None:
+        self._folder = folder
+        self.broken = broken
+
+    async def __call__(self) -> ssl.SSLContext:
+        if self.broken:
+            raise ConfigError("TLS-101", "the certificate can't be used", "make another")
+        return server_context(self._folder, SystemClock())
+
+    async def ask(self, port: int) -> bytes:
+        trust = ssl.create_default_context(cafile=str(self._folder / "pki" / "own" / "https.crt.pem"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)  # noqa: TID251 - as any client
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        answer = await reader.read()
+        await close(writer)
+        return answer
+
+
+async def test_an_encrypted_one_is_turned_on_off_and_on_again_with_the_certificate_of_then(tmp_path: Path) -> None:
+    async with group() as tasks:
+        certificates = Certificates(tmp_path)
+        opened = HttpListener("https", "127.0.0.1", 0, 60, SystemClock(), tasks, no_conflict, certificates)
+        await opened.start(hello)
+        assert not (tmp_path / "pki").exists(), "nobody needs a certificate yet"
+        port = free_port()
+        await opened.rebind(port)
+        assert (await certificates.ask(port)).endswith(b"hello")
+        await opened.rebind(0)
+        with pytest.raises(ConnectionRefusedError):
+            await certificates.ask(port)
+        for file in (tmp_path / "pki" / "own").iterdir():
+            file.unlink()
+        await opened.rebind(port)
+        assert (await certificates.ask(port)).endswith(b"hello"), "the pair that is there now"
+        await opened.stop()
+        assert len(tasks) == 0
+
+
+@pytest.mark.parametrize("started", [True, False], ids=["failed at start", "off at start"])
+async def test_without_a_certificate_it_stays_as_it_was_until_there_is_one(tmp_path: Path, *, started: bool) -> None:
+    async with group() as tasks:
+        certificates, port = Certificates(tmp_path, broken=True), free_port()
+        first = port if started else 0
+        opened = HttpListener("https", "127.0.0.1", first, 60, SystemClock(), tasks, no_conflict, certificates)
+        await opened.start(hello)
+        with pytest.raises(ConfigError, match="TLS-101"):
+            await opened.rebind(port)
+        assert opened.port == first
+        assert opened.status()[0].health is (Health.FAILED if started else Health.DISABLED)
+        certificates.broken = False
+        await opened.rebind(port)
+        assert opened.status()[0].health is Health.OK
+        assert (await certificates.ask(port)).endswith(b"hello")
+        await opened.stop()
 
 
 async def test_a_page_on_the_old_port_goes_on(world: World) -> None:

@@ -44,6 +44,15 @@ def test_the_text_of_every_product(product: str, wanted: str) -> None:
     assert text.isascii()
 
 
+def test_a_name_that_is_unknown_keeps_no_balancer_from_starting() -> None:
+    named = Balancer((*PAIR, Gateway("gw3.plant", 8043)))
+    text = configuration_text("haproxy", named)
+    assert "resolvers plantgate\n    parse-resolv-conf\n" in text
+    (line,) = [line for line in text.splitlines() if "gw3.plant" in line]
+    assert line.endswith("resolvers plantgate init-addr last,libc,none")
+    assert "does not start while one is unknown" in configuration_text("nginx", named)
+
+
 def test_gateways_by_name_and_address() -> None:
     texts = ["plc.example", "192.0.2.1:443", "[2001:db8::1]:8443", "[2001:db8::2]", "2001:db8::3"]
     assert [gateway.target for gateway in parse_gateways(texts, 8043)] == [

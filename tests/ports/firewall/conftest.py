@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.processes import wait_for
 from tests.ports.firewall.netns import SERVER, World, build, ip
 
 
@@ -57,6 +59,42 @@ def serving(world: World) -> Iterator[Callable[..., None]]:
     yield serve
     for process in running:
         process.communicate()
+
+
+_BUS = """<busconfig><type>system</type><listen>unix:path={0}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
+"""
+
+
+@pytest.fixture
+def firewalld(
+    world: World, tmp_path: Path, program: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """firewalld on the gateway's machine, with a message bus and files of its own; everything may come in."""
+    bus = program("dbus-daemon", package="dbus")
+    address, files = tmp_path / "bus", tmp_path / "firewalld"
+    (files / "policies").mkdir(parents=True)
+    (files / "zones").mkdir()
+    (files / "firewalld.conf").write_text("DefaultZone=trusted\nFirewallBackend=nftables\n", encoding="utf-8")
+    (tmp_path / "bus.conf").write_text(_BUS.format(address), encoding="utf-8")
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={address}")
+    with ExitStack() as stack:
+        for command in (
+            (bus, f"--config-file={tmp_path / 'bus.conf'}", "--nofork"),
+            (
+                "firewalld",
+                "--nofork",
+                "--nopid",
+                f"--system-config={files}",
+                f"--log-file={tmp_path / 'firewalld.log'}",
+            ),
+        ):
+            process = stack.enter_context(world.popen(world.gateway, *command))
+            stack.callback(process.terminate)
+            if command[0] == bus:
+                wait_for(address.exists, "the message bus")
+        wait_for(lambda: world.inside("firewall-cmd", "--state", check=False).stdout == "running\n", "firewalld runs")
+        yield files
 
 
 @pytest.fixture

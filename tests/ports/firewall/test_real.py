@@ -20,7 +20,12 @@ Serve: TypeAlias = Callable[..., None]
 HTTP, HTTPS, SSH = 8088, 8043, 2222
 PORTS = (HTTP, HTTPS, SSH)
 SOURCES = ("--source", "10.77.0.0/24", "--source", "fd77::/64", "--source", "https=any")
-PACKAGES = {"nftables": ("nft", "nftables"), "iptables": ("iptables", "iptables"), "ufw": ("ufw", "ufw")}
+PACKAGES = {
+    "nftables": ("nft", "nftables"),
+    "iptables": ("iptables", "iptables"),
+    "ufw": ("ufw", "ufw"),
+    "firewalld": ("firewall-cmd", "firewalld"),
+}
 EVERYBODY = {(pair[0], port): True for pair in (ALLOWED, STRANGER, ALLOWED6, STRANGER6) for port in PORTS}
 RESTRICTED = {(source, port): port in (HTTPS, SSH) or source in (ALLOWED[0], ALLOWED6[0]) for source, port in EVERYBODY}
 
@@ -31,6 +36,8 @@ def system(request: pytest.FixtureRequest, program: Callable[..., str]) -> str:
     program(name, package=package)
     if package == "ufw":
         request.getfixturevalue("ufw_files")
+    if package == "firewalld":
+        request.getfixturevalue("firewalld")
     return str(request.param)
 
 
@@ -63,7 +70,7 @@ def test_only_the_sources_reach_the_ports(
         world.inside("ufw", "--force", "enable")
     elif system == "nftables":
         world.inside("nft", "-f", "-", stdin="table inet other {\nchain c {\ntcp dport 1 drop\n}\n}\n")
-    else:
+    elif system == "iptables":
         world.inside("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "1", "-j", "DROP")
         # Base chains that iptables makes on first use are not ours to take away again.
         world.inside("ip6tables", "-A", "INPUT", "-p", "tcp", "--dport", "1", "-j", "DROP")

@@ -11,6 +11,7 @@ import re
 import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,14 +25,17 @@ from plantgate.ports.firewall.plan import Order, Plan
 from plantgate.ports.firewall.rules import Rule, RuleSet, derive, plain
 from plantgate.ports.firewall.sources import Sources, parse_sources
 from plantgate.ports.firewall.writers import SYSTEMS, plan
+from plantgate.ports.specs import SPECS, Direction
 
 CASES = Path(__file__).parent / "cases"
 PLANT = Path(__file__).parents[2] / "config" / "cases" / "valid" / "plant"
+SERVED_BY = {spec.name: spec for spec in SPECS if spec.direction is Direction.LISTEN}
 SOURCES = ["10.0.0.0/8", "fd00::/8", "opcua=192.168.7.0/24", "metro_ssl=any"]
 
 
 def _order(*, outbound: bool = True) -> Order:
-    return Order(derive(load(PLANT, (), {}), parse_sources(SOURCES), outbound=outbound), outbound)
+    everything = msgspec.structs.replace(load(PLANT, (), {}), directory=None)  # also what this version does not open
+    return Order(derive(everything, parse_sources(SOURCES), outbound=outbound), outbound)
 
 
 @pytest.mark.parametrize("remove", [False, True], ids=["write", "undo"])
@@ -43,6 +47,14 @@ def test_the_text_of_every_system(system: str, remove: bool) -> None:
         file.write_text(text, encoding="utf-8")
     assert file.read_text(encoding="utf-8") == text
     assert text.isascii()
+
+
+def test_what_this_version_does_not_open_gets_no_rule_and_says_so() -> None:
+    found = derive(load(PLANT, (), {}), parse_sources(SOURCES))
+    assert {rule.port_name for rule in found.rules if not SERVED_BY[rule.port_name].served} == set()
+    unserved = [name for name in ("metro_ssl", "opcua") if not SERVED_BY[name].served]
+    assert [remark.split()[0] for remark in found.remarks if "does not open it yet" in remark] == unserved
+    assert not any("which is off" in remark for remark in found.remarks)
 
 
 def test_loopback_needs_no_rule_and_says_so() -> None:

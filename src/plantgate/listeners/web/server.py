@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
-from plantgate.errors import Unavailable
+from plantgate.errors import PlantgateError, Unavailable
 from plantgate.listeners.web.embedded import EmbeddedServer
 from plantgate.listeners.web.protocol import ListenerConfig
 from plantgate.model.status import Health, PartStatus, PortOwner
@@ -34,7 +34,7 @@ class Conflict:
 
 
 class HttpListener:
-    """`name` is the atlas name (http, https). Port 0 means off.
+    """`name` is the atlas name (http, https). Port 0 means off. `tls` gives the certificate of one that is encrypted.
 
     `start` returns when the first attempt to bind is over; a port that is taken is tried again every RETRY_SECONDS, so
     that the listener comes up by itself when it is free.
@@ -49,6 +49,7 @@ class HttpListener:
         clock: Clock,
         tasks: TaskGroup,
         explain: Callable[[int], Conflict],
+        tls: Callable[[], Awaitable[ssl.SSLContext]] | None = None,
     ) -> None:
         self.name = name
         self.address = address
@@ -58,6 +59,7 @@ class HttpListener:
         self._tasks = tasks
         self._explain = explain
         self._application: ASGIApp | None = None
+        self._certificate = tls
         self._tls: ssl.SSLContext | None = None
         self._config: ListenerConfig | None = None
         self._server: EmbeddedServer | None = None
@@ -70,10 +72,24 @@ class HttpListener:
         details: dict[str, str | int | float | None] = {"address": self.address, "port": self.port}
         return PartStatus("listener", self.name, health, state, self._clock.wall(), reason, next_step, details)
 
-    async def start(self, application: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
-        self._application, self._tls, self._server = application, tls, None
-        if self.port:
+    async def start(self, application: ASGIApp) -> None:
+        self._application = application
+        if not self.port:
+            return
+        try:
+            await self._load_certificate()
+        except PlantgateError as error:
+            self._status = self._part(Health.FAILED, "not started", error.message, error.hint)
+            _log.error("a listener can't start", listener=self.name, reason=error.message, next=error.hint)
+        else:
             await self._spawn()
+
+    async def _load_certificate(self) -> None:
+        """As it is on the disk now: one that was replaced counts from here on. Raises what `tls` does."""
+        if self._certificate is not None:
+            self._tls = await self._certificate()
+            if self._config is not None:
+                self._config.ssl = self._tls
 
     async def _spawn(self) -> None:
         tried = asyncio.Event()
@@ -83,8 +99,8 @@ class HttpListener:
     async def rebind(self, port: int) -> None:
         """Listen on `port` (0: nowhere) instead: the new port is open before the old one closes.
 
-        Requests and WebSockets on the old port go on. Raises Unavailable (PortUnavailable: the new port can't be had);
-        the listener is then as it was.
+        Requests and WebSockets on the old port go on. Raises Unavailable (PortUnavailable: the new port can't be had)
+        or what `tls` raises; the listener is then as it was.
         """
         if self._application is None:
             raise Unavailable(
@@ -92,8 +108,10 @@ class HttpListener:
                 f"{self.name} does not run, so its port can't change now",
                 "see its tile; restart the gateway",
             )
-        if port == self.port:
+        if port == self.port and (self._task is not None or not port):
             return
+        if port and not (self.port and self._tls):  # it was off: nobody has needed a certificate until now
+            await self._load_certificate()
         listener = bind(self.address, port) if port else None
         before, self.port = self.port, port
         if self._server is not None:
@@ -118,11 +136,6 @@ class HttpListener:
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None
-
-    def fail(self, reason: str, next_step: str) -> None:
-        """The listener can't even be tried: its certificate is unusable."""
-        self._status = self._part(Health.FAILED, "not started", reason, next_step)
-        _log.error("a listener can't start", listener=self.name, reason=reason, next=next_step)
 
     async def _run(self, tried: asyncio.Event) -> None:
         assert self._application is not None

@@ -27,8 +27,17 @@ def write(balancer: Balancer) -> str:
     if not balancer.ca:
         remarks.append("The gateways' certificates are not checked: --ca FILE names the authority that signed them.")
     place = "Add to /etc/haproxy/haproxy.cfg, behind its own global section. Check with: haproxy -c -f FILE"
-    lines = [*header("HAProxy", place, balancer, *remarks), "", *_frontend(balancer), "", *_backend(balancer)]
+    parts = [*header("HAProxy", place, balancer, *remarks), "", *_resolvers(balancer)]
+    lines = [*parts, *_frontend(balancer), "", *_backend(balancer)]
     return "\n".join(lines) + "\n"
+
+
+def _resolvers(balancer: Balancer) -> Iterator[str]:
+    if any(gateway.is_name for gateway in balancer.gateways):
+        yield "# A name that is unknown takes its gateway out; HAProxy would not even start otherwise."
+        yield "resolvers plantgate"
+        yield "    parse-resolv-conf"
+        yield ""
 
 
 def _frontend(balancer: Balancer) -> Iterator[str]:
@@ -74,16 +83,18 @@ def _backend(balancer: Balancer) -> Iterator[str]:
         name = f"gateway{number}"
         verify = f"verify required ca-file {balancer.ca}" if balancer.ca else "verify none"
         tls = f"ssl alpn http/1.1 {verify}" if reencrypt else f"check-ssl {verify}"
+        look_up = " resolvers plantgate init-addr last,libc,none" if gateway.is_name else ""
         sticky = f" cookie {name}" if reencrypt else ""
         yield (
             f"    server {name} {gateway.target} check inter {CHECK_EVERY}s fastinter 500ms fall 2 rise 2"
-            f" on-marked-down shutdown-sessions {tls}{sticky}"
+            f" on-marked-down shutdown-sessions {tls}{sticky}{look_up}"
         )
 
 
 def _checks(balancer: Balancer) -> Iterator[str]:
     """One after the other; the first that is not as expected takes the gateway out."""
-    yield "    # A gateway gets traffic while it says RUNNING and, with 200, that it is the node that works."
+    works = "" if balancer.ignition else " and, with 200, that it is the node that works"
+    yield f"    # A gateway gets traffic while it says RUNNING{works}."
     yield "    option httpchk"
     yield "    http-check connect ssl"
     yield "    http-check send meth GET uri /StatusPing ver HTTP/1.1 hdr Host localhost hdr Connection close"

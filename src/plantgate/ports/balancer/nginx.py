@@ -10,19 +10,23 @@ _NO_CHECKS = (
     "Open-source nginx can't ask /StatusPing or /health/active: a gateway is out after a failed request, for 10 s.",
     "A standby node that answers gets traffic: use HAProxy or Caddy in front of a redundant pair.",
 )
+_NAMES = (
+    "nginx looks names up when it starts and is reloaded, and does not start while one is unknown: addresses are safer."
+)
 
 
 def write(balancer: Balancer) -> str:
+    looked_up = (_NAMES,) if any(gateway.is_name for gateway in balancer.gateways) else ()
     unchecked = "The gateways' certificates are not checked: --ca FILE names the authority that signed them."
     if balancer.tls is Tls.PASSTHROUGH:
         place = (
             "Include from /etc/nginx/nginx.conf beside http { }, not inside; needs the stream module "
             "(Debian: libnginx-mod-stream). Check with: nginx -t"
         )
-        lines = [*header("nginx", place, balancer, *_NO_CHECKS), "", *_stream(balancer)]
+        lines = [*header("nginx", place, balancer, *_NO_CHECKS, *looked_up), "", *_stream(balancer)]
     else:
         place = "Save as /etc/nginx/conf.d/plantgate.conf. Check with: nginx -t"
-        remarks = (*_NO_CHECKS, *(() if balancer.ca else (unchecked,)))
+        remarks = (*_NO_CHECKS, *looked_up, *(() if balancer.ca else (unchecked,)))
         lines = [
             *header("nginx", place, balancer, *remarks),
             "",

@@ -101,17 +101,26 @@ def derive(
     """The rules for `configuration`: each port that is listened on once, and with `outbound` each port of a peer once.
 
     `every_interface`: the address in the configuration does not count (an Ignition gateway has none and listens on
-    all). Peers are joined per kind and port.
+    all). Peers are joined per kind and port. A data directory is that of our own gateway: what this version does not
+    open needs no rule.
     """
     endpoints = [endpoint for endpoint in atlas(configuration) if endpoint.enabled and endpoint.port]
     remarks: list[str] = []
+    unserved = [
+        each
+        for each in endpoints
+        if configuration.directory is not None and each.direction is Direction.LISTEN and not each.spec.served
+    ]
+    remarks += [
+        f"{each.name} {each.port}: this version of plantgate does not open it yet, so it gets no rule"
+        for each in unserved
+    ]
+    endpoints = [each for each in endpoints if each not in unserved]
     rules = list(_incoming(endpoints, sources, remarks, every_interface))
     if outbound:
         rules += _outgoing(endpoints, remarks)
-    listened = {endpoint.name for endpoint in endpoints if endpoint.direction is Direction.LISTEN}
-    remarks += [
-        f"a source is given for {name}, which is off: no rule" for name in sources.by_name if name not in listened
-    ]
+    told = {each.name for each in (*endpoints, *unserved) if each.direction is Direction.LISTEN}
+    remarks += [f"a source is given for {name}, which is off: no rule" for name in sources.by_name if name not in told]
     return RuleSet(tuple(rules), tuple(plain(remark) for remark in remarks))
 
 
