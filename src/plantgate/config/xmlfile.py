@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -103,6 +104,7 @@ def edit_bytes(data: bytes, values: Mapping[str, str], name: str) -> bytes:
 
 def _parse(data: bytes, name: str) -> Any:
     """The root element (Any: the stubs of lxml lack `sourceline` and `entities`). Raises ConfigError."""
+    judged = _refuse_entities(data, name)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -123,16 +125,45 @@ def _parse(data: bytes, name: str) -> Any:
             f"not XML: {text}",
             "restore the file from a backup or write a new one with: plantgate init DIR",
         ) from None
-    declared = root.getroottree().docinfo.internalDTD
-    if declared is not None and any(True for _ in declared.entities()):
-        raise config_error(
-            "CFG-109", f"{name}:1", "<!DOCTYPE>", "declares entities, which are never expanded", "delete them"
-        )
+    if not judged:
+        raise config_error("CFG-103", f"{name}:1", "", "is in an encoding that can't be checked", "save it as UTF-8")
     if root.tag != "properties":
         raise config_error(
             "CFG-103", f"{name}:{root.sourceline}", f"<{root.tag}>", "the root element must be <properties>"
         )
     return root
+
+
+def _refuse_entities(data: bytes, name: str) -> bool:
+    """Raises ConfigError at the first <!ENTITY>: lxml says nothing of it before it has expanded some.
+
+    False for what can't be judged because it is no XML, or is in an encoding of several bytes a character.
+    """
+
+    def declared(entity: str, is_parameter: bool, *_: object) -> NoReturn:
+        key = f"<!ENTITY {'% ' if is_parameter else ''}{shown(entity)[1:-1]}>"
+        hint = "delete the declaration, and write the text itself where the entity stands"
+        raise config_error(
+            "CFG-109", f"{name}:{parser.CurrentLineNumber}", key, "entities are never expanded or fetched", hint
+        )
+
+    def begun(*_: object) -> NoReturn:
+        raise _Begun
+
+    parser = expat.ParserCreate()
+    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+    parser.EntityDeclHandler, parser.StartElementHandler = declared, begun
+    try:
+        parser.Parse(data, True)
+    except _Begun:
+        return True
+    except (expat.ExpatError, LookupError, ValueError):
+        pass
+    return False
+
+
+class _Begun(Exception):  # noqa: N818 - no error: the first element, so declarations are over
+    pass
 
 
 def _encoding(data: bytes, name: str) -> str:
