@@ -12,8 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from plantgate.errors import ConfigError
+from plantgate.errors import ConfigError, StorageError
 from plantgate.runtime.clock import ManualClock, SystemClock
+from plantgate.runtime.files import write_atomic
+from plantgate.security import certificate as certificate_module
 from plantgate.security.certificate import server_context
 
 
@@ -113,6 +115,7 @@ def test_files_that_can_not_be_used_are_named_and_never_overwritten(
         key.unlink()
     elif damage == "no certificate":
         certificate.unlink()
+        key.write_bytes(key.read_bytes().partition(b"\n")[2])  # as somebody's own: ours begins with a line that says so
     elif damage == "other key":
         server_context(tmp_path / "other", SystemClock())
         key.write_bytes(_paths(tmp_path / "other")[1].read_bytes())
@@ -125,6 +128,33 @@ def test_files_that_can_not_be_used_are_named_and_never_overwritten(
     assert caught.value.hint
     assert {file.name: file.read_bytes() for file in certificate.parent.iterdir()} == before
     assert "pass phrase" not in capfd.readouterr().err
+
+
+def test_a_first_start_that_was_killed_between_the_two_files_is_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = write_atomic
+
+    def killed(path: Path, data: bytes, *, private: bool = False) -> None:
+        if path.name == "https.crt.pem":
+            raise KeyboardInterrupt
+        real(path, data, private=private)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(certificate_module, "write_atomic", killed)
+        with pytest.raises(KeyboardInterrupt):
+            server_context(tmp_path, SystemClock())
+    assert [file.name for file in (tmp_path / "pki" / "own").iterdir()] == ["https.key.pem"]
+    server = server_context(tmp_path, SystemClock())
+    client = ssl.create_default_context(cafile=str(_paths(tmp_path)[0]))
+    assert _handshake(server, client, "localhost").version() == "TLSv1.3"
+
+
+def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pki").write_text("a file where a folder should be")
+    with pytest.raises(StorageError, match="TLS-102") as caught:
+        server_context(tmp_path, SystemClock())
+    assert caught.value.hint
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege on Windows")

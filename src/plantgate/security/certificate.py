@@ -9,24 +9,36 @@ import socket
 import ssl
 from pathlib import Path
 
-from plantgate.errors import ConfigError
+from plantgate.errors import ConfigError, StorageError
 from plantgate.runtime.clock import Clock
-from plantgate.runtime.files import write_atomic
+from plantgate.runtime.files import remove_leftovers, write_atomic
 
 _FOLDER = Path("pki") / "own"
 # Browsers refuse server certificates that live longer than 825 days.
 _DAYS = 820
+# Stands above the key that we make (text outside of a PEM block means nothing, RFC 7468, section 2). The key is written
+# first: a start that was killed before the certificate leaves a key alone, and this tells it from somebody's own.
+_MARK = b"made by plantgate at its first start, with a self-signed certificate\n"
 
 
 def server_context(data_dir: Path, clock: Clock) -> ssl.SSLContext:
     """TLS 1.2+ with DIR/pki/own/https.{crt,key}.pem, self-signed P-256 if there is none yet.
 
     Raises ConfigError if the files are there but unusable: they are somebody's, and are never overwritten. Raises
-    OSError if there are none and they can't be written.
+    StorageError if there are none and they can't be written.
     """
     certificate, key = data_dir / _FOLDER / "https.crt.pem", data_dir / _FOLDER / "https.key.pem"
-    if not any(file.exists() or file.is_symlink() for file in (certificate, key)):
-        _create(certificate, key, clock)
+    for file in (certificate, key):
+        remove_leftovers(file, clock.wall() / 1e6)
+    if not _is_there(certificate) and (not _is_there(key) or _is_ours(key)):
+        try:
+            _create(certificate, key, clock)
+        except OSError as error:
+            raise StorageError(
+                "TLS-102",
+                f"no certificate could be made: {certificate.parent}: {error.strerror or error}",
+                "give this user the right to write there, or put a certificate and its key there",
+            ) from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
@@ -43,7 +55,21 @@ def server_context(data_dir: Path, clock: Clock) -> ssl.SSLContext:
     return context
 
 
+def _is_there(file: Path) -> bool:
+    """Also a link to something that is mounted later: it is somebody's."""
+    return file.exists() or file.is_symlink()
+
+
+def _is_ours(key: Path) -> bool:
+    try:
+        with key.open("rb") as file:
+            return file.read(len(_MARK)) == _MARK
+    except OSError:
+        return False
+
+
 def _create(certificate: Path, key: Path, clock: Clock) -> None:
+    """A new pair. A key of ours that stands alone has never been used: it goes too. Raises OSError."""
     from cryptography import x509  # noqa: PLC0415 - only at the very first start
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -75,5 +101,5 @@ def _create(certificate: Path, key: Path, clock: Clock) -> None:
     secret = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write_atomic(key, secret, private=True)
+    write_atomic(key, _MARK + secret, private=True)
     write_atomic(certificate, built.public_bytes(serialization.Encoding.PEM))
