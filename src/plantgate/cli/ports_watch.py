@@ -8,27 +8,36 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plantgate.cli.common import DataOption, JsonOption, SetOption, note, print_json, say, told
+from plantgate.cli.common import Cell, Column, DataOption, JsonOption, SetOption, note, print_json, say, told
+from plantgate.cli.ports_rows import state_cell
 from plantgate.cli.ports_source import XmlOption, configuration_for
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from plantgate.model.status import PortOwner
     from plantgate.ports.atlas import Endpoint
     from plantgate.ports.watch import Change, Picture, View
 
 _SHORTEST, _LONGEST = 0.2, 3_600.0
-_KEPT_CHANGES = 12
+_KEPT_CHANGES = 50
 _SHOWN_PEERS = 3
+_HEADS = (
+    Column("port", "right"),
+    Column("name"),
+    Column("state"),
+    Column("changed", optional=True),
+    Column("held by", optional=True),
+    Column("connections", optional=True),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -129,43 +138,68 @@ def _lines(take: Callable[[], Picture], stop: threading.Event, interval: float) 
 
 
 def _live(take: Callable[[], Picture], stop: threading.Event, interval: float) -> None:
+    """The table is drawn anew for each look, and whenever the terminal has another size."""
+    from rich.console import Console
     from rich.live import Live
 
-    first = take()
-    recent: deque[Change] = deque(maxlen=_KEPT_CHANGES)
-    changed: dict[str, int] = {}
-    with Live(_drawn(first, recent, changed), auto_refresh=False, screen=False) as live:
+    console = Console()
+    screen = _Screen(console, take())
+    with Live(get_renderable=screen.drawn, console=console, auto_refresh=False, screen=True) as live:
         live.refresh()
-        for now, changes in _pictures(take, first, stop, interval):
-            recent.extend(changes)
-            changed.update({_label(change.endpoint): change.at for change in changes})
-            live.update(_drawn(now, recent, changed), refresh=True)
+        for now, changes in _pictures(take, screen.picture, stop, interval):
+            screen.show(now, changes)
+            live.refresh()
+    console.print(screen.drawn(over=True))
 
 
-def _drawn(now: Picture, recent: deque[Change], changed: dict[str, int]) -> RenderableType:
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
+class _Screen:
+    """What stands on the terminal: the newest picture, and below it the newest changes that there is room for."""
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("port", "name", "state", "held by", "connections", "changed"):
-        table.add_column(header, justify="right" if header == "port" else "left", overflow="fold")
-    for view in now.views.values():
-        state = _state(view)
-        when = changed.get(_label(view.endpoint))
-        cells = (
-            str(view.endpoint.port),
+    def __init__(self, console: Console, picture: Picture) -> None:
+        self.picture = picture
+        self._console = console
+        self._recent: deque[Change] = deque(maxlen=_KEPT_CHANGES)
+        self._changed: dict[str, int] = {}
+
+    def show(self, now: Picture, changes: Sequence[Change]) -> None:
+        self.picture = now
+        self._recent.extend(changes)
+        self._changed.update({_label(change.endpoint): change.at for change in changes})
+
+    def drawn(self, *, over: bool = False) -> RenderableType:
+        """`over`: what stays when the command has ended."""
+        from rich.console import Group
+        from rich.text import Text
+
+        from plantgate.cli.tables import drawn
+
+        table = drawn(_HEADS, [self._row(view) for view in self._views()], self._console.width, wrap=True)
+        lines = [Text(f"{_time(change.at)}  {_sentence(change)}") for change in reversed(self._recent)]
+        end = Text("" if over else "Ctrl+C ends this", style="dim")
+        room = self._console.height - self._height(table) - self._height(end)
+        while lines and sum(self._height(line) for line in lines) > max(room, 1):
+            lines.pop()
+        return Group(table, *(lines or [Text("no change yet")]), end)
+
+    def _height(self, part: RenderableType) -> int:
+        return len(self._console.render_lines(part, pad=False))
+
+    def _views(self) -> Iterator[View]:
+        """Of the ports of other machines those that are or were in use: the others can't be seen from here."""
+        for view in self.picture.views.values():
+            if view.listening is not None or view.connections or _label(view.endpoint) in self._changed:
+                yield view
+
+    def _row(self, view: View) -> Sequence[Cell]:
+        state, when = _state(view), self._changed.get(_label(view.endpoint))
+        return (
+            view.endpoint.port,
             view.endpoint.label,
-            state,
+            state_cell(state),
+            _time(when) if when else "-",
             _held(view.owner),
             _peers_text(view) if view.connections else "-",
-            _time(when) if when else "-",
         )
-        style = "green" if state == "LISTENING" else ""
-        table.add_row(*(Text(cell, style=style if index == 2 else "") for index, cell in enumerate(cells)))
-    lines = [Text(f"{_time(change.at)}  {_sentence(change)}") for change in reversed(recent)]
-    return Group(table, *(lines or [Text("no change yet")]), Text("Ctrl+C ends this", style="dim"))
 
 
 def _time(at: int) -> str:
