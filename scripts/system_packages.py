@@ -17,6 +17,8 @@ from pathlib import Path
 NEEDED = {
     "caddy": "caddy",
     "chromium": "chromium",
+    "dbus-daemon": "dbus",
+    "firewalld": "firewalld",
     "haproxy": "haproxy",
     "ip": "iproute2",
     "iptables": "iptables",
