@@ -25,7 +25,6 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from plantgate.historian import database
 from plantgate.historian.codec import Kind, Points, encode
 from plantgate.historian.hot import Columns
 from plantgate.historian.journal import Journal
@@ -35,6 +34,7 @@ from plantgate.historian.store import Store
 from plantgate.model.badge import AccessDecision, AccessVerdict
 from plantgate.model.tag import TagDefinition
 from plantgate.model.value import Batch, DataType, Scalar
+from plantgate.runtime import sqlite_file
 from plantgate.runtime.clock import SystemClock
 
 T0 = 1_700_000_000_000_000
@@ -76,7 +76,7 @@ def ms(seconds: float) -> str:
 
 def plain_rows(folder: Path, points: int, tags: int) -> float:
     """The limit: executemany into a table without index, same durability."""
-    connection = database.connect(folder / "plain.sqlite")
+    connection = sqlite_file.connect(folder / "plain.sqlite")
     connection.execute("CREATE TABLE hot(tag, t, q, v)")
     spent = 0.0
     for columns in commits(list(range(1, tags + 1)), points, random.Random(1)):
@@ -85,7 +85,7 @@ def plain_rows(folder: Path, points: int, tags: int) -> float:
         rows = zip(columns.tags, columns.times, columns.qualities, columns.values, strict=True)
         connection.executemany("INSERT INTO hot VALUES(?, ?, ?, ?)", rows)
         connection.execute("COMMIT")
-        database.checkpoint(connection, "PASSIVE")
+        sqlite_file.checkpoint(connection, "PASSIVE")
         spent += perf_counter() - began
     connection.close()
     (folder / "plain.sqlite").unlink()
@@ -93,7 +93,7 @@ def plain_rows(folder: Path, points: int, tags: int) -> float:
 
 
 def one_query(store: Store, tag: int, wanted: Wanted) -> int:
-    connection = database.connect_reader(store.path)
+    connection = sqlite_file.connect_reader(store.path)
     buffer = store.hot.get(tag)
     hot, newest = (NOTHING, None) if buffer is None else (buffer.points(), buffer.newest_block)
     found = BlockReader(connection, print).points(tag, wanted, hot, newest)
@@ -267,9 +267,21 @@ async def stopping(historian: Historian) -> float:
 
 
 async def journal(folder: Path) -> None:
-    found = Journal(folder, SystemClock())
+    found = Journal(folder, SystemClock(), lambda number: (number, number))
     await found.start()
-    decision = AccessDecision("Gate 1", "04A1B2C3D4", "Ada Lovelace", T0, AccessVerdict.ACCEPTED, "card is listed")
+    decision = AccessDecision(
+        reader="Gate 1",
+        card="04a1b2c3d4e5f60718293a4b5c6d7e8f",
+        last4="E580",
+        at=T0,
+        verdict=AccessVerdict.ACCEPTED,
+        why="rule",
+        reason="Ada Lovelace may enter Hall 3 (rule Staff)",
+        holder_id="P1815",
+        holder="Ada Lovelace",
+        rule="Staff",
+        enters="Hall 3",
+    )
     spent: list[float] = []
     for _ in range(3_000):
         began = perf_counter()

@@ -16,10 +16,10 @@ import pytest_asyncio
 from typer.testing import CliRunner, Result
 
 from plantgate.cli.history import app
-from plantgate.historian import database
 from plantgate.historian.service import Historian, state_file
 from plantgate.model.tag import TagDefinition
 from plantgate.model.value import Batch, DataType
+from plantgate.runtime import sqlite_file
 from plantgate.runtime.clock import SystemClock
 
 T0 = 1_700_000_000_000_000  # 2023-11-14T22:13:20Z
@@ -220,7 +220,8 @@ async def test_a_directory_that_can_t_be_written_is_read(data: Path, monkeypatch
     state = state_file(data).parent
     before = {file.name: file.read_bytes() for file in state.iterdir()}
     state.chmod(0o555)
-    monkeypatch.setattr(database, "_can_write", lambda _: False)  # root, as which tests may run, can write everywhere
+    # root, as which tests may run, can write everywhere
+    monkeypatch.setattr(sqlite_file, "_can_write", lambda _: False)
     try:
         assert answer("stats", "--json", "--data", data)["points"] == COUNT + 2
         assert {file.name: file.read_bytes() for file in state.iterdir()} == before

@@ -51,7 +51,10 @@ async def main(data: Path) -> None:
     store.HISTORY_LOG_ROWS = 25  # type: ignore[attr-defined]
     store.HISTORY_HOT_POINTS = 4_000  # type: ignore[attr-defined]
     clock = SystemClock()
-    historian, journal = Historian(data, clock, HistoryOptions(commit_ms=1)), Journal(data, clock)
+    historian, journal = (
+        Historian(data, clock, HistoryOptions(commit_ms=1)),
+        Journal(data, clock, lambda number: (number, number)),
+    )
     historian.register(list(enumerate(TAGS)))
     await historian.start()
     await journal.start()
@@ -61,7 +64,16 @@ async def main(data: Path) -> None:
         historian.changed(batch(count))
         count += STEP
         entry = await journal.append(
-            AccessDecision("Gate", f"{count:08X}", "Ada", T0 + count, AccessVerdict.ACCEPTED, "listed")
+            AccessDecision(
+                reader="Gate",
+                card=f"{count:032x}",
+                last4=f"{count:08X}"[-4:],
+                at=T0 + count,
+                verdict=AccessVerdict.ACCEPTED,
+                why="rule",
+                reason="listed",
+                holder="Ada",
+            )
         )
         sys.stdout.write(f"J {entry.id}\n")
         await historian.flush()

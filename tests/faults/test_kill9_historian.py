@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from plantgate.historian.journal import Journal
 from plantgate.historian.offline import HistoryFile
 from plantgate.historian.store import Store
+from plantgate.runtime.clock import SystemClock
 
 WRITER = Path(__file__).with_name("history_writer.py")
 T0 = 1_700_000_000_000_000
@@ -58,6 +61,15 @@ def verify(data: Path, acknowledged: int) -> int:
     return stored
 
 
+async def check_chain(data: Path, entries: int) -> None:
+    """No kill leaves a hash that is wrong, or an entry without one."""
+    journal = Journal(data, SystemClock(), lambda number: (number, number))
+    await journal.start()
+    found = await journal.verify()
+    await journal.stop()
+    assert (found.ok, found.entries) == (True, entries), found.text
+
+
 def cycle(data: Path, cycles: int, seed: int) -> None:
     rng = random.Random(seed)
     points = events = 0
@@ -73,6 +85,7 @@ def cycle(data: Path, cycles: int, seed: int) -> None:
         journal.close()
         assert ids == list(range(1, len(ids) + 1))
         assert len(ids) >= events
+        asyncio.run(check_chain(data, len(ids)))
     with sqlite3.connect(data / "state" / "history.sqlite") as history:
         assert history.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         blocks = history.execute("SELECT count(*) FROM head").fetchone()[0]

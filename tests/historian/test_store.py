@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from plantgate.errors import StorageError
-from plantgate.historian import database, store
+from plantgate.historian import store
 from plantgate.historian.hot import Columns
 from plantgate.historian.reading import NOTHING, BlockReader, Wanted
 from plantgate.historian.schema import Gap
 from plantgate.historian.store import Store
 from plantgate.model.tag import TagDefinition
 from plantgate.model.value import DataType, Scalar
+from plantgate.runtime import sqlite_file
 
 T0 = 1_700_000_000_000_000
 SECOND = 1_000_000
@@ -61,7 +62,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def all_points(found: Store, tag: int, wanted: Wanted = EVER) -> list[tuple[int, Scalar, int]]:
-    connection = database.connect_reader(found.path)
+    connection = sqlite_file.connect_reader(found.path)
     try:
         buffer = found.hot.get(tag)
         hot, newest = (NOTHING, None) if buffer is None else (buffer.points(), buffer.newest_block)
@@ -168,7 +169,7 @@ def test_a_wide_query_reads_headers_and_keeps_the_peaks(opened: Store) -> None:
         times = [T0 + place * SECOND for place in range(start, start + 1_000)]
         opened.commit(Columns([tag] * 1_000, times, [192] * 1_000, values[start : start + 1_000]))
     reads: list[str] = []
-    connection = database.connect_reader(opened.path)
+    connection = sqlite_file.connect_reader(opened.path)
     connection.set_trace_callback(reads.append)
     points = BlockReader(connection, pytest.fail).points(tag, Wanted(T0, T0 + 40_000 * SECOND, 10))
     connection.close()
@@ -195,7 +196,7 @@ def test_very_many_blocks_are_answered_by_sqlite_with_peaks_gaps_and_edges(opene
         opened.commit(Columns([tag] * 50, times, codes[part], values[part]))
     assert opened.stats().blocks > 200
     wanted = Wanted(T0 + 25 * SECOND, T0 + 19_990 * SECOND, 30)
-    connection = database.connect_reader(opened.path)
+    connection = sqlite_file.connect_reader(opened.path)
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     buffer = opened.hot[tag]
@@ -226,7 +227,7 @@ def test_a_damaged_block_costs_itself_only(path: Path) -> None:
     again = Store.open(path)
     assert len(again.damaged) == 1
     told: list[str] = []
-    reader = database.connect_reader(path)
+    reader = sqlite_file.connect_reader(path)
     buffer = again.hot[tag]
     points = BlockReader(reader, told.append).points(tag, EVER, buffer.points(), buffer.newest_block)
     reader.close()
@@ -274,7 +275,7 @@ def test_a_damaged_file_is_said_to_be_damaged_or_is_new(path: Path, damage: obje
         return
     with pytest.raises(StorageError) as caught:
         Store.open(path)
-    assert caught.value.code == database.DAMAGED
+    assert caught.value.code == sqlite_file.DAMAGED
 
 
 def test_another_application_s_or_a_newer_file_is_not_touched(path: Path) -> None:
@@ -287,7 +288,7 @@ def test_another_application_s_or_a_newer_file_is_not_touched(path: Path) -> Non
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA application_id=5")
     connection.close()
-    with pytest.raises(StorageError, match=database.DAMAGED):
+    with pytest.raises(StorageError, match=sqlite_file.DAMAGED):
         Store.open(path)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 
 from plantgate.errors import StorageError
-from plantgate.historian import database
 from plantgate.historian.codec import Kind, Points, kind_of
 from plantgate.historian.hot import Buffer, Row, unpack_tags
 from plantgate.historian.reading import NOTHING, BlockReader, Wanted, series, unknown_tag
@@ -17,6 +16,7 @@ from plantgate.historian.schema import APPLICATION, FILE_NAME, POINTS, SEALED, V
 from plantgate.model.history import Series, StoreStats
 from plantgate.model.tag import full_path
 from plantgate.model.value import DataType
+from plantgate.runtime import sqlite_file
 
 _LOG = "SELECT kind, crc, data FROM log ORDER BY seq"
 _SLICE_US = 6 * 3_600_000_000
@@ -32,10 +32,10 @@ class HistoryFile:
     def __init__(self, data: Path) -> None:
         self.path = data / "state" / FILE_NAME
         self.damaged: list[str] = []
-        self._db = database.connect_reader(self.path)
+        self._db = sqlite_file.connect_reader(self.path)
         try:
             with self._snapshot():
-                database.identify(self._db, self.path, APPLICATION, VERSION)
+                sqlite_file.identify(self._db, self.path, APPLICATION, VERSION)
                 self._read_tags()
         except StorageError:
             self.close()
@@ -56,7 +56,7 @@ class HistoryFile:
         self.close()
 
     def close(self) -> None:
-        database.discard(self._db)
+        sqlite_file.discard(self._db)
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -67,7 +67,7 @@ class HistoryFile:
             finally:
                 self._db.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise database.storage_error(self.path, error) from error
+            raise sqlite_file.storage_error(self.path, error) from error
 
     def tag(self, path: str) -> int:
         """The id of a tag; raises UsageError HI-201 naming the nearest paths."""

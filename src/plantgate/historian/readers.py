@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from plantgate.historian import database
 from plantgate.historian.codec import Points
 from plantgate.historian.reading import NOTHING, BlockReader, Wanted
 from plantgate.historian.store import Store
+from plantgate.runtime import sqlite_file
 from plantgate.runtime.worker import Worker
 
 
@@ -36,16 +36,16 @@ class Readers:
         hot = NOTHING if buffer is None else buffer.points()
         try:
             if self._connection is None:
-                self._connection = database.connect_reader(self._path)
+                self._connection = sqlite_file.connect_reader(self._path)
             reader = BlockReader(self._connection, damaged)
             return reader.points(tag, wanted, hot, None if buffer is None else buffer.newest_block)
         except sqlite3.Error as error:
             self._close()
-            raise database.storage_error(self._path, error) from error
+            raise sqlite_file.storage_error(self._path, error) from error
 
     def _close(self) -> None:
         if self._connection is not None:
-            database.discard(self._connection)
+            sqlite_file.discard(self._connection)
             self._connection = None
 
     async def reset(self) -> None:

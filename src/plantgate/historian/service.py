@@ -18,7 +18,6 @@ from typing import Final
 import msgspec
 
 from plantgate.errors import StorageError, Unavailable
-from plantgate.historian import database
 from plantgate.historian.condition import Condition, HistoryCounters
 from plantgate.historian.hot import Columns, clean, join, pack
 from plantgate.historian.intake import Intake, IntakeQueue, Routes
@@ -31,6 +30,7 @@ from plantgate.model.history import Series, StoreStats
 from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition, full_path
 from plantgate.model.value import Batch
+from plantgate.runtime import sqlite_file
 from plantgate.runtime.backoff import Backoff
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.log import get_logger
@@ -77,7 +77,7 @@ class Historian:
         clock: Clock,
         options: HistoryOptions | None = None,
         *,
-        connect: database.Connect = database.connect,
+        connect: sqlite_file.Connect = sqlite_file.connect,
     ) -> None:
         self.counters = HistoryCounters()
         self._condition = Condition(clock, self.counters)
@@ -267,7 +267,7 @@ class Historian:
         self._store = None
         self._condition.show(error)
         await self._writer.run(store.discard)
-        if error.code == database.DAMAGED:
+        if error.code == sqlite_file.DAMAGED:
             await self._replace(error, store)
 
     async def _open(self) -> None:
@@ -277,7 +277,7 @@ class Historian:
             store = await self._writer.run(Store.open, self._path, self._connect, settle=attempt is not None)
         except StorageError as error:
             self._condition.show(error)
-            if error.code == database.DAMAGED:
+            if error.code == sqlite_file.DAMAGED:
                 await self._replace(error, None)
             return
         self._use(store)
@@ -292,14 +292,14 @@ class Historian:
         """Set the damaged file aside and begin a new one with what is still in memory."""
         await self._readers.reset()
         try:
-            target = await self._writer.run(database.set_aside, self._path, self._clock.wall())
+            target = await self._writer.run(sqlite_file.set_aside, self._path, self._clock.wall())
             _log.error("the history file is damaged and was set aside", kept_as=str(target), error=error.message)
             store = await self._writer.run(Store.open, self._path, self._connect)
             self._attempt = None
             if old is not None:
                 await self._writer.run(store.adopt, old)
         except OSError as failure:
-            self._condition.show(database.storage_error(self._path, failure))
+            self._condition.show(sqlite_file.storage_error(self._path, failure))
             return
         except StorageError as failure:
             self._condition.show(failure)

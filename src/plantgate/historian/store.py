@@ -18,7 +18,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from plantgate.errors import StorageError
-from plantgate.historian import database, writing
+from plantgate.historian import writing
 from plantgate.historian.codec import Header, Kind, Points, decode, encode, kind_of
 from plantgate.historian.hot import Buffer, Columns, Row, unpack_tags
 from plantgate.historian.schema import (
@@ -42,6 +42,7 @@ from plantgate.limits import (
 from plantgate.model.history import StoreStats
 from plantgate.model.tag import TagDefinition
 from plantgate.model.value import DataType
+from plantgate.runtime import sqlite_file
 from plantgate.runtime.files import private_folder
 
 _WAL_BYTES = 8_388_608  # a checkpoint stalls commits for as long as the disk needs for so much
@@ -78,33 +79,33 @@ class Store:
     # --- opening ----------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, path: Path, connect: database.Connect = database.connect, *, settle: bool = False) -> Store:
+    def open(cls, path: Path, connect: sqlite_file.Connect = sqlite_file.connect, *, settle: bool = False) -> Store:
         """Open or create the store and read what is not in blocks yet.
 
         With `settle` (after a failure) everything SQLite still has in its log is written into the file once more and
-        fsynced first. Raises StorageError; `database.DAMAGED` means that the file is no use any more.
+        fsynced first. Raises StorageError; `sqlite_file.DAMAGED` means that the file is no use any more.
         The check is bounded: the whole log and the newest 64 blocks; older blocks are checked whenever they are read.
         """
         try:
             private_folder(path.parent)
             connection = connect(path)
         except (sqlite3.Error, OSError) as error:
-            raise database.storage_error(path, error) from error
+            raise sqlite_file.storage_error(path, error) from error
         store = cls(path, connection)
         try:
-            database.prepare(connection, path, APPLICATION, VERSION, SCHEMA)
+            sqlite_file.prepare(connection, path, APPLICATION, VERSION, SCHEMA)
             store._settle(must=settle)
             store._load()
         except (sqlite3.Error, OSError) as error:
-            database.discard(connection)
-            raise database.storage_error(path, error) from error
+            sqlite_file.discard(connection)
+            raise sqlite_file.storage_error(path, error) from error
         except StorageError:
-            database.discard(connection)
+            sqlite_file.discard(connection)
             raise
         return store
 
     def _settle(self, *, must: bool) -> None:
-        if not database.checkpoint(self._db, "TRUNCATE") and must:
+        if not sqlite_file.checkpoint(self._db, "TRUNCATE") and must:
             raise StorageError("HI-113", f"{self.path}: another process is reading the file", "wait until it ends")
 
     def _load(self) -> None:
@@ -112,7 +113,7 @@ class Store:
             self._remember(tag, path, DataType(data_type))
         row = self._db.execute("SELECT points, blocks, t0, t1, last_block, last_seq FROM totals").fetchone()
         if row is None:
-            raise StorageError(database.DAMAGED, f"{self.path}: the file is damaged (no totals)")
+            raise StorageError(sqlite_file.DAMAGED, f"{self.path}: the file is damaged (no totals)")
         self._totals = Totals(*row)
         self.last_seq = self._totals.last_seq
         for seq, kind, n, crc, data in self._db.execute("SELECT seq, kind, n, crc, data FROM log ORDER BY seq"):
@@ -185,7 +186,7 @@ class Store:
                 writing.write_totals(self._db, totals)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise database.storage_error(self.path, error) from error
+            raise sqlite_file.storage_error(self.path, error) from error
         self._apply(plan, blocks, totals, rows, columns)
 
     def _new_tag_rows(self) -> list[tuple[int, str, str]]:
@@ -310,7 +311,7 @@ class Store:
             try:
                 row = self._db.execute("SELECT max(t1) FROM head WHERE tag = ?", (tag,)).fetchone()
             except sqlite3.Error as error:
-                raise database.storage_error(self.path, error) from error
+                raise sqlite_file.storage_error(self.path, error) from error
             if row[0] is None:
                 return None
             self._last_t1[tag] = row[0]
@@ -333,9 +334,9 @@ class Store:
         try:
             wal = self.path.with_name(f"{self.path.name}-wal")
             if wal.exists() and wal.stat().st_size > _WAL_BYTES:
-                database.checkpoint(self._db, "PASSIVE")
+                sqlite_file.checkpoint(self._db, "PASSIVE")
         except (sqlite3.Error, OSError) as error:
-            raise database.storage_error(self.path, error) from error
+            raise sqlite_file.storage_error(self.path, error) from error
 
     def expire(self, before: int, most: int = 500) -> bool:
         """Delete up to `most` blocks that end before `before` (microseconds UTC). True if there may be more.
@@ -347,7 +348,7 @@ class Store:
             if doomed:
                 self._delete(doomed, before)
         except sqlite3.Error as error:
-            raise database.storage_error(self.path, error) from error
+            raise sqlite_file.storage_error(self.path, error) from error
         return len(doomed) >= most
 
     def _delete(self, doomed: Sequence[Doomed], before: int) -> None:
@@ -383,11 +384,11 @@ class Store:
     def close(self) -> None:
         """Write SQLite's log into the file and close. What was committed is safe whether or not this succeeds."""
         try:
-            database.checkpoint(self._db, "TRUNCATE")
+            sqlite_file.checkpoint(self._db, "TRUNCATE")
             self._db.close()
         except sqlite3.Error as error:
-            raise database.storage_error(self.path, error) from error
+            raise sqlite_file.storage_error(self.path, error) from error
 
     def discard(self) -> None:
         """Close after a failure."""
-        database.discard(self._db)
+        sqlite_file.discard(self._db)

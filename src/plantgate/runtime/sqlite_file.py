@@ -1,4 +1,4 @@
-"""The SQLite file behind history and journal: how it is opened, what a failure means, and where a damaged one goes."""
+"""A SQLite file that a part keeps its data in: how it is opened, what a failure means, and where a damaged one goes."""
 
 from __future__ import annotations
 
