@@ -21,8 +21,6 @@ from plantgate.protocols.scrdr import (
     SccmdReceiver,
     checksum,
     encode_command,
-    led_mode_name,
-    sequence_name,
 )
 
 VECTORS = [
@@ -172,14 +170,9 @@ def test_encoder_refuses(command: ReaderCommand) -> None:
         encode_command(command)
 
 
-def test_names() -> None:
-    assert (sequence_name(0x60), sequence_name(0x61), sequence_name(0x0E)) == (
-        "access granted",
-        "access denied",
-        "wink",
-    )
-    assert sequence_name(0xFE) is None
-    assert [led_mode_name(mode)[:8] for mode in (0x00, 0x92, 0x17)] == ["off", "flashing", "mode 17"]
+def test_a_command_longer_than_the_device_takes_is_refused() -> None:
+    with pytest.raises(UsageError, match="SC-203"):
+        encode_command(ReaderCommand(seq=0x60), terminator=b"\n" * SCCMD_LINE_BYTES)
 
 
 COMMANDS = st.one_of(

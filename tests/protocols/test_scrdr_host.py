@@ -22,8 +22,6 @@ from plantgate.protocols.scrdr import (
     checksum,
     encode_event,
     encode_hello,
-    interface_name,
-    protocol_name,
 )
 
 UID = "047DAE02C84080"
@@ -116,6 +114,8 @@ def test_a_wrong_checksum_locks_nothing() -> None:
     [
         (b"hello\r\n", LineFault.NOISE),
         (b"*54\r\n", LineFault.NOISE),
+        (b"54\r\n", LineFault.NOISE),
+        (b"4\r\n", LineFault.NOISE),
         (b"$SCRDR;;;;;;;;\r\n", LineFault.CHECKSUM_MISSING),
         (b"$SCRDR;;;;;;;;*5\r\n", LineFault.CHECKSUM_MISSING),
         (b"$SCRDR;;;;;;;;*+4\r\n", LineFault.CHECKSUM_MISSING),
@@ -217,10 +217,39 @@ def test_encoder_refuses_what_the_line_cannot_carry() -> None:
         encode_event(READ._replace(tag_data="A" * SCRDR_LINE_BYTES))
 
 
-def test_names() -> None:
-    assert (interface_name("03"), protocol_name("03", "01")) == ("13.56", "NFC-A")
-    assert protocol_name("13.56", "4f") == "NFC Forum"
-    assert (interface_name("EE"), protocol_name("EE", "01"), protocol_name("03", "7F")) == ("EE", "01", "7F")
+def test_a_refused_move_of_a_usual_line_is_shown_without_its_end() -> None:
+    receiver = ScrdrReceiver()
+    receiver.feed(encode_hello())
+    line = encode_event(READ._replace(move="Q"))
+    [refused] = receiver.feed(line)
+    assert isinstance(refused, LineError)
+    assert (refused.code, refused.length) == (LineFault.UNKNOWN_MOVE, len(line) - 2)
+
+
+@pytest.mark.parametrize("reading", [Checksum.EXCLUSIVE, Checksum.INCLUSIVE])
+def test_every_single_changed_byte_of_a_message_is_seen(reading: Checksum) -> None:
+    """An XOR sees any one changed byte, whatever it becomes: there is no event."""
+    line = encode_event(READ, reading)
+    for place in range(1, len(line) - 5):
+        for value in (line[place] ^ 0x01, line[place] ^ 0x80, 0x0D, ord(";")):
+            if value == line[place]:
+                continue
+            receiver = ScrdrReceiver()
+            receiver.feed(encode_hello(reading))
+            events = receiver.feed(line[:place] + bytes([value]) + line[place + 1 :])
+            assert not any(isinstance(event, TagEvent) for event in events), (place, value)
+
+
+def test_a_byte_outside_the_alphabet_that_cannot_be_told_in_text() -> None:
+    """Any byte that Latin-1 knows is kept; the flag tells. Exactly 20..7E is not flagged."""
+    for value in range(256):
+        if value in b"$;*\r\n":
+            continue
+        receiver = ScrdrReceiver()
+        receiver.feed(encode_hello())
+        [event] = receiver.feed(encode_event(READ._replace(tag_data=f"a{chr(value)}"), raw=True))
+        assert isinstance(event, TagEvent)
+        assert (event.tag_data, event.non_ascii) == (f"a{chr(value)}", not 0x20 <= value <= 0x7E)
 
 
 PLAIN = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E, exclude_characters="$;*"), max_size=40)

@@ -40,6 +40,9 @@ from plantgate.protocols.scrdr.presence import (
     Sighted,
     Sighting,
 )
+from plantgate.protocols.scrdr.registers import RegisterErrors, RegisterFile
+from plantgate.protocols.scrdr.registers_setup import Finding, Severity, findings, for_installation
+from plantgate.protocols.scrdr.registers_table import NetworkFormat, NetworkMode, Profile
 from plantgate.protocols.scrdr.wire import (
     Checksum,
     ReaderCommand,
@@ -63,14 +66,21 @@ __all__ = [
     "CommandIgnored",
     "CommandReceived",
     "DeviceEvent",
+    "Finding",
     "Hello",
     "HostEvent",
     "LineError",
     "LineFault",
+    "NetworkFormat",
+    "NetworkMode",
     "PresenceFilter",
+    "Profile",
     "ReaderCommand",
+    "RegisterErrors",
+    "RegisterFile",
     "SccmdReceiver",
     "ScrdrReceiver",
+    "Severity",
     "Sighted",
     "Sighting",
     "SkippedTuple",
@@ -79,6 +89,8 @@ __all__ = [
     "encode_command",
     "encode_event",
     "encode_hello",
+    "findings",
+    "for_installation",
     "in_text",
     "interface_name",
     "led_mode_name",

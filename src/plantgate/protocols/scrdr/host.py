@@ -16,13 +16,21 @@ from plantgate.limits import SCRDR_LINE_BYTES
 from plantgate.protocols.scrdr.wire import FIELD_COUNT, Checksum, TagEvent, readings, xor
 
 _START = "$SCRDR"
+_USUAL_START = "$SCRDR;"
 _LF = 0x0A
 _TAIL = 3  # "*HH"
+_USUAL_TAIL = 4  # "*HH" CR
+_READINGS_DIFFER = 0x0E
 _MOVES = frozenset(("", "I", "R", "IR"))
 # The longest unfinished line that is kept: a message of the vendor's 64 kB and its CR.
 _CAP = SCRDR_LINE_BYTES + 1
 _SAMPLE_CHARS = 64
+# What is decoded in one go: with less than a line of it held, no line in both together can be too long.
+_BLOCK_BYTES = 16_384
 _HEX = {high + low: int(high + low, 16) for high in "0123456789ABCDEFabcdef" for low in "0123456789ABCDEFabcdef"}
+# The last three characters of a usual line, "HH" CR -> XOR of that whole line if its checksum is the inclusive one.
+_WHOLE = {text + "\r": value ^ ord(text[0]) ^ ord(text[1]) ^ 0x0D for text, value in _HEX.items()}
+_new_event = tuple.__new__
 
 
 class LineFault(StrEnum):
@@ -84,8 +92,8 @@ class ScrdrReceiver:
 
     def __init__(self) -> None:
         self.reading: Checksum | None = None
-        self._buffer = bytearray()
-        self._scanned = 0  # how much of the buffer is known to hold no LF
+        self._differs = 0  # of the checksum that `reading` gives from the inclusive one
+        self._buffer = bytearray()  # holds no LF
         self._discarding = False  # the rest of a line that was too long
 
     @property
@@ -95,9 +103,36 @@ class ScrdrReceiver:
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[HostEvent]:
         events: list[HostEvent] = []
+        for start in range(0, len(data), _BLOCK_BYTES):
+            block = bytes(data[start : start + _BLOCK_BYTES])
+            if self._discarding or len(self._buffer) + len(block) > _CAP:
+                self._carefully(block, events)
+            elif b"\n" in block:
+                self._lines(block, events)
+            else:
+                self._buffer += block
+        return events
+
+    def _lines(self, block: bytes, events: list[HostEvent]) -> None:
+        """What is held and `block` end lines, none of which can be too long. Every message goes through here once."""
+        lines = (self._buffer + block).split(b"\n")
+        self._buffer = lines.pop()
+        for line in lines:
+            text = line.decode("latin-1")
+            whole = _WHOLE.get(text[-3:])
+            if whole is None or text[-4:-3] != "*" or not text.startswith(_USUAL_START):
+                self._line(line, events)
+            elif self.reading is not None and xor(line) ^ whole == self._differs:
+                events.append(_message(text[len(_USUAL_START) : -_USUAL_TAIL].split(";"), text))
+            else:
+                self._line(line, events)
+
+    def _carefully(self, block: bytes, events: list[HostEvent]) -> None:
+        """As `_lines`, where a line may be too long or the rest of one is being discarded."""
         buffer = self._buffer
-        buffer += data
-        position, scanned = 0, self._scanned
+        scanned = len(buffer)  # no LF up to here
+        buffer += block
+        position = 0
         while True:
             if self._discarding:
                 position = scanned = self._resync(position)
@@ -113,14 +148,11 @@ class ScrdrReceiver:
             else:
                 break
         del buffer[:position]
-        self._scanned = len(buffer)
-        return events
 
     def finish(self) -> list[HostEvent]:
         """The peer closed: what is left is half a line, or nothing."""
         rest = self._buffer.decode("latin-1").strip("\r")
         self._buffer.clear()
-        self._scanned = 0
         self._discarding = False
         return [_fault(LineFault.ENDED, rest)] if rest else []
 
@@ -157,7 +189,7 @@ class ScrdrReceiver:
         if declared is None:
             events.append(_fault(LineFault.CHECKSUM_MISSING if text.startswith(_START) else _kind(text), text))
         elif text.startswith(_START) and self._matches(line[:-2], declared, events):
-            events.append(_message(text))
+            events.append(_decode(text))
         else:
             self._search(line, text, declared, events)
 
@@ -171,6 +203,7 @@ class ScrdrReceiver:
         if declared not in (exclusive, inclusive):
             return False
         self.reading = Checksum.EXCLUSIVE if declared == exclusive else Checksum.INCLUSIVE
+        self._differs = inclusive ^ declared
         events.append(ChecksumLocked(self.reading))
         return True
 
@@ -187,7 +220,7 @@ class ScrdrReceiver:
         skipped = text[:start]
         events.append(_fault(LineFault.CUT if skipped.startswith("$") else LineFault.NOISE, skipped))
         self._matches(line[start:-2], declared, events)
-        events.append(_message(text[start:]))
+        events.append(_decode(text[start:]))
 
     def _good_start(self, line: bytearray, text: str, declared: int) -> int | None:
         """Goes backwards over the starts, so that each byte is XORed once however many `$` there are."""
@@ -223,24 +256,24 @@ def _fault(code: LineFault, text: str) -> LineError:
     return LineError(code, _REASONS[code], len(text), text[:_SAMPLE_CHARS])
 
 
-def _message(text: str) -> HostEvent:
+def _decode(text: str) -> HostEvent:
     """`$SCRDR...*HH` whose checksum is right -> what it says."""
-    fields = text[1:-_TAIL].split(";")
-    if fields[0] != "SCRDR":
-        return _fault(LineFault.NOT_SCRDR, text)
-    if not any(fields[1:]):
+    kind, *fields = text[1:-_TAIL].split(";")
+    return _message(fields, text) if kind == "SCRDR" else _fault(LineFault.NOT_SCRDR, text)
+
+
+def _message(fields: list[str], text: str) -> HostEvent:
+    """What the fields of a good message say; `text` is all of it."""
+    sent = len(fields)
+    if sent != FIELD_COUNT:
+        fields = _eight(fields)
+    if fields[5] not in _MOVES:
+        return _fault(LineFault.UNKNOWN_MOVE, text.rstrip("\r"))
+    if not (fields[4] or any(fields)):
         return Hello()
-    non_ascii = not (text.isascii() and text.isprintable())
-    sent = len(fields) - 1
-    if sent == FIELD_COUNT:
-        _, interface, protocol, template, rssi, tag_id, move, tag_data, tag_details = fields
-    else:
-        interface, protocol, template, rssi, tag_id, move, tag_data, tag_details = _eight(fields[1:])
-    if move not in _MOVES:
-        return _fault(LineFault.UNKNOWN_MOVE, text)
-    return TagEvent(
-        interface, protocol, template, rssi, tag_id, move, tag_data, tag_details, sent > FIELD_COUNT, non_ascii, sent
-    )
+    joined = "".join(fields)
+    doubtful = not (joined.isascii() and joined.isprintable())
+    return _new_event(TagEvent, (*fields, sent > FIELD_COUNT, doubtful, sent))
 
 
 def _eight(fields: list[str]) -> list[str]:

@@ -61,13 +61,19 @@ class ReaderCommand:
 
 
 def xor(data: bytes | bytearray) -> int:
-    """XOR of all bytes. Folds one large integer: six times as fast as a loop over the bytes of a usual message."""
+    """XOR of all bytes. Folds one large integer: many times as fast as a loop over the bytes of a usual message."""
     value = int.from_bytes(data, "little")
     shift = 4 << len(data).bit_length()
-    while shift >= 8:
+    while shift > 512:
         value ^= value >> shift
         shift >>= 1
-    return value & 0xFF
+    value ^= value >> 512
+    value ^= value >> 256
+    value ^= value >> 128
+    value ^= value >> 64
+    value ^= value >> 32
+    value ^= value >> 16
+    return (value ^ value >> 8) & 0xFF
 
 
 def checksum(body: bytes, reading: Checksum) -> int:
