@@ -6,71 +6,41 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plantgate.errors import ConfigError, PeerError, Refused, Unavailable, UsageError
+from plantgate.errors import ConfigError, Overload, PeerError, Refused, Unavailable, UsageError
+from plantgate.limits import SIMULATOR_CARDS, SIMULATOR_QUEUE_MESSAGES
 from plantgate.protocols.scrdr import Checksum, TagEvent
 from plantgate.runtime.clock import ManualClock, SystemClock
 from plantgate.runtime.streams import PortUnavailable, Stream, connect
 from plantgate.runtime.tasks import TaskGroup
+from plantgate.simulators.reader.card import Card
 from plantgate.simulators.reader.client import ControlClient, control_address, measure, present
 from plantgate.simulators.reader.control import figures
-from plantgate.simulators.reader.device import Card, ReaderDevice
+from plantgate.simulators.reader.device import ReaderDevice
 from plantgate.simulators.reader.events import as_json, as_text, picture
 from plantgate.simulators.reader.main import ReaderSimulator, SimulatorOptions
-from plantgate.simulators.reader.options import Dialect, HelloKind, Personality, Registers, SecondClient, Writes, change
+from plantgate.simulators.reader.options import (
+    Dialect,
+    Ending,
+    HelloKind,
+    Personality,
+    Removal,
+    SecondClient,
+    TagId,
+    Writes,
+    change,
+)
 from plantgate.simulators.reader.schedule import present_in_turn, read_cards
+from plantgate.simulators.reader.setup import configured
+from tests.simulators.reader.world import HELLO, READ, UID, Outlet, host, named, receive, running
 
-UID = "047DAE02C84080"
-HELLO = b"$SCRDR;;;;;;;;*54\r\n"
-READ = b"$SCRDR;03;01;01;;047DAE02C84080;;00047DAE02C84080;*57\r\n"
-TRACK = Registers(r02a0=bytes.fromhex("1003000100"))
+TRACK = configured(track=True)
 Eventually = Callable[..., Awaitable[None]]
-Running = tuple[ReaderSimulator, list[dict[str, Any]]]
-
-
-@asynccontextmanager
-async def running(
-    personality: Personality | None = None, registers: Registers | None = None, **options: Any
-) -> AsyncIterator[Running]:
-    events: list[dict[str, Any]] = []
-    simulator = ReaderSimulator(
-        SimulatorOptions(
-            port=0, personality=personality or Personality(), registers=registers or Registers(), **options
-        ),
-        SystemClock(),
-        events.append,
-        random=lambda: 0.5,
-    )
-    await simulator.start()
-    try:
-        yield simulator, events
-    finally:
-        await simulator.stop()
-
-
-@asynccontextmanager
-async def host(port: int) -> AsyncIterator[Stream]:
-    stream = await connect("127.0.0.1", port, timeout=5.0)
-    try:
-        yield stream
-    finally:
-        stream.close()
-        await stream.wait_closed()
-
-
-async def receive(stream: Stream, size: int) -> bytes:
-    """`size` bytes, or fewer if the connection ends before."""
-    got = b""
-    async with asyncio.timeout(10.0):
-        while len(got) < size and (data := await stream.read()):
-            got += data
-    return got
 
 
 async def accept(stream: Stream, size: int) -> bytes:
@@ -78,10 +48,6 @@ async def accept(stream: Stream, size: int) -> bytes:
     got = await receive(stream, size)
     stream.write(b"$SCCMD;SEQ=60")
     return got
-
-
-def named(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [event for event in events if event["event"] == kind]
 
 
 async def test_vendor_sample_host_works_unchanged(eventually: Eventually) -> None:
@@ -189,17 +155,17 @@ async def test_read_mode_repeats_while_held_and_starts_anew_with_a_host() -> Non
     clock = ManualClock()
     events: list[dict[str, Any]] = []
     tasks = TaskGroup("test", clock)
-    device = ReaderDevice(Personality(), Registers(), clock, tasks, events.append)
+    device = ReaderDevice(Personality(), configured(), clock, tasks, events.append)
     device.hold(Card(UID))
     assert [event["event"] for event in events] == ["dropped"]
-    written: list[bytes] = []
-    device.attach(written.append)
-    assert written == [HELLO, READ]
+    outlet = Outlet()
+    device.attach(outlet)
+    assert outlet.written == [HELLO, READ]
     await clock.advance(6.5)
-    assert written == [HELLO, READ, READ, READ]
+    assert outlet.written == [HELLO, READ, READ, READ]
     device.remove(UID)
     await clock.advance(10.0)
-    assert len(written) == 4
+    assert len(outlet.written) == 4
     await tasks.stop()
 
 
@@ -248,6 +214,44 @@ async def test_second_client_takes_over() -> None:
             assert await receive(first, 1) == b""
 
 
+async def test_what_a_removal_carries() -> None:
+    clock = ManualClock()
+    tasks = TaskGroup("test", clock)
+    card = Card(UID, details="d")
+    for removal, line in (
+        (Removal.USUAL, "$SCRDR;03;01;01;;047DAE02C84080;R;;*03"),
+        (Removal.FULL, "$SCRDR;03;01;01;;047DAE02C84080;R;00047DAE02C84080;d*61"),
+        (Removal.BARE, "$SCRDR;;;;;;R;;*06"),
+    ):
+        device = ReaderDevice(Personality(removal=removal), TRACK, clock, tasks, lambda _: None)
+        outlet = Outlet()
+        device.attach(outlet)
+        device.hold(card)
+        device.remove(UID)
+        assert outlet.written[-1].decode().rstrip() == line
+
+
+def test_tag_id_of_the_template() -> None:
+    event = Card("AABB").event("", Personality(tag_id=TagId.TEMPLATE))
+    assert (event.tag_id, event.tag_data) == ("000000000000AABB", "000000000000AABB")
+    assert Card("AABB", "bluetooth").event("", Personality(tag_id=TagId.TEMPLATE)).tag_id == "AABB"
+
+
+@pytest.mark.parametrize("half_open", [0.0, None])
+async def test_vanished_client_keeps_the_slot_not_at_all_or_for_ever(
+    half_open: float | None, eventually: Eventually
+) -> None:
+    clock = ManualClock()
+    async with running(Personality(half_open_s=half_open), clock=clock) as (simulator, _):
+        async with host(simulator.port) as first:
+            await receive(first, len(HELLO))
+            simulator.server.vanish()
+            await eventually(lambda: not simulator.device.attached)
+            await clock.advance(1e6)
+        async with host(simulator.port) as second:
+            assert await receive(second, len(HELLO)) == (b"" if half_open is None else HELLO)
+
+
 async def test_vanished_client_keeps_the_slot(eventually: Eventually) -> None:
     async with running(Personality(half_open_s=0.3)) as (simulator, events):
         async with host(simulator.port) as first:
@@ -262,12 +266,14 @@ async def test_vanished_client_keeps_the_slot(eventually: Eventually) -> None:
             assert await receive(third, len(HELLO)) == HELLO
 
 
-async def test_reboot_closes_the_port_and_says_hello_again(eventually: Eventually) -> None:
-    async with running(Personality(reboot_s=0.2)) as (simulator, events):
+@pytest.mark.parametrize("ending", list(Ending))
+async def test_reboot_closes_the_port_and_says_hello_again(ending: Ending, eventually: Eventually) -> None:
+    async with running(Personality(reboot_s=0.2, reboot=ending)) as (simulator, events):
         async with host(simulator.port) as stream:
             await receive(stream, len(HELLO))
             simulator.server.reboot()
             assert await receive(stream, 1) == b""
+            assert (stream.error is not None) is (ending is Ending.RESET)
             assert not simulator.server.listening
         await eventually(lambda: len(named(events, "listening")) == 2)
         async with host(simulator.port) as stream:
@@ -287,7 +293,13 @@ async def test_control_socket(eventually: Eventually) -> None:
     async with running(control_port=0) as (simulator, events):
         assert simulator.control_port is not None
         address = ("127.0.0.1", simulator.control_port)
-        assert await present(*address, UID) == {"sent": False, "seq": None, "name": None, "latency_ms": None}
+        assert await present(*address, UID) == {
+            "sent": False,
+            "seq": None,
+            "name": None,
+            "latency_ms": None,
+            "reason": "no host is connected",
+        }
         async with host(simulator.port) as stream, ControlClient(*address) as control:
             await receive(stream, len(HELLO))
             answer, line = await asyncio.gather(present(*address, UID), accept(stream, len(READ)))
@@ -311,6 +323,67 @@ async def test_control_socket(eventually: Eventually) -> None:
             assert not (await control.request("vanish"))["vanished"]
 
 
+async def test_control_of_several_cards(eventually: Eventually) -> None:
+    async with running(control_port=0) as (simulator, events):
+        assert simulator.control_port is not None
+        two = [{"uid": "AA"}, {"uid": "BB", "interface": "bluetooth", "rssi": "C4", "data": "x", "details": "y"}]
+        async with ControlClient("127.0.0.1", simulator.control_port) as control:
+            nobody = {"sent": False, "told": 0, "reason": "no host is connected"}
+            assert await control.request("present", cards=two) == nobody
+            async with host(simulator.port) as stream:
+                await receive(stream, len(HELLO))
+                assert await control.request("present", cards=two) == {"sent": True, "told": 2}
+                assert await control.request("hold", cards=two, seconds=0.05) == {"sent": True, "told": 2}
+                assert (await control.request("status"))["last_card"] == "BB"
+                await eventually(lambda: not simulator.device.held)
+                assert await control.request("hold", cards=two) == {"sent": True, "told": 2}
+                assert (await control.request("status"))["held"] == ["AA", "BB"]
+                assert await control.request("remove", all=True) == {"removed": 2}
+                assert await control.request("remove", uid="AA") == {"removed": False}
+                lines = [event["line"] for event in named(events, "sent")]
+                assert "$SCRDR;84;10;00;C4;BB;;x;y*" in lines[2]
+
+
+async def test_a_reader_holds_so_many_cards_and_no_more() -> None:
+    clock = ManualClock()
+    tasks = TaskGroup("test", clock)
+    device = ReaderDevice(Personality(), TRACK, clock, tasks, lambda _: None)
+    for number in range(SIMULATOR_CARDS):
+        device.hold(Card(f"{number:04X}"))
+    device.hold(Card("0000"))
+    with pytest.raises(Overload, match="SIM-204"):
+        device.hold(Card("FFFF"))
+    assert device.remove_all() == SIMULATOR_CARDS
+    await tasks.stop()
+
+
+async def test_a_card_that_stays_for_a_time_is_repeated_and_removed() -> None:
+    clock = ManualClock()
+    for registers, count in ((configured(), 3), (TRACK, 2), (configured(repeat_s=25.4), 1)):
+        tasks = TaskGroup("test", clock)
+        device = ReaderDevice(Personality(hello=HelloKind.NONE), registers, clock, tasks, lambda _: None)
+        outlet = Outlet()
+        device.attach(outlet)
+        device.hold(Card(UID), 7.0)
+        await clock.advance(20.0)
+        assert len(outlet.written) == count
+        assert device.held == []
+        await tasks.stop()
+
+
+async def test_what_a_slow_host_is_not_told_in_time_is_dropped() -> None:
+    """Cards faster than their bytes: the queue has an end, and each card beyond it is reported."""
+    clock = ManualClock()
+    tasks = TaskGroup("test", clock)
+    events: list[dict[str, Any]] = []
+    device = ReaderDevice(Personality(writes=Writes.BYTES), configured(), clock, tasks, events.append)
+    device.attach(Outlet())
+    told = [device.tap(Card(f"{number:04X}")) for number in range(SIMULATOR_QUEUE_MESSAGES + 10)]
+    assert told.count(False) == len(named(events, "dropped")) == 11
+    device.detach()
+    await tasks.stop()
+
+
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
@@ -319,6 +392,17 @@ async def test_control_socket(eventually: Eventually) -> None:
         ({"op": "present", "uid": "xyz"}, "SIM-201"),
         ({"op": "present", "uid": UID, "colour": "red"}, "SIM-404"),
         ({"op": "present", "uid": UID, "wait": -1}, "SIM-403"),
+        ({"op": "present", "uid": UID, "rssi": "strong"}, "SIM-203"),
+        ({"op": "present", "cards": []}, "SIM-404"),
+        ({"op": "present", "cards": [{"uid": UID}] * 257}, "SIM-404"),
+        ({"op": "present", "cards": [UID]}, "SIM-404"),
+        ({"op": "present", "cards": [{"uid": UID}], "wait": 1}, "SIM-403"),
+        ({"op": "hold", "uid": UID, "seconds": "long"}, "SIM-403"),
+        ({"op": "remove"}, "SIM-403"),
+        ({"op": "registers", "set": {"02C0": "2"}}, "SIM-101"),
+        ({"op": "registers", "set": {"02C0": "2424"}}, "SC-503"),
+        ({"op": "registers", "set": []}, "SIM-403"),
+        ({"op": "rude", "name": "grumpy"}, "SIM-601"),
         ({"op": "personality", "set": {"mood": "bad"}}, "SIM-102"),
         ({"op": "personality", "set": {"writes": "never"}}, "SIM-103"),
         ({"op": "personality", "set": {"raw": 1}}, "SIM-103"),
@@ -414,7 +498,7 @@ async def test_schedule_shows_cards_in_turn() -> None:
     clock = ManualClock()
     events: list[dict[str, Any]] = []
     tasks = TaskGroup("test", clock)
-    device = ReaderDevice(Personality(), Registers(), clock, tasks, events.append)
+    device = ReaderDevice(Personality(), configured(), clock, tasks, events.append)
     tasks.spawn("schedule", lambda: present_in_turn(device, [Card("AA"), Card("BB")], 10.0, clock, lambda: 0.5))
     await clock.advance(30.5)
     assert [event["uid"] for event in events] == ["AA", "BB", "AA"]
@@ -434,14 +518,9 @@ def test_cards_from_a_list_and_a_file(tmp_path: Path) -> None:
 
 
 def test_card_data_and_registers() -> None:
-    assert Card("AA", data="x", details="y", rssi="C4").event("", Dialect.HEX) == TagEvent(
+    assert Card("AA", data="x", details="y", rssi="C4").event("", Personality()) == TagEvent(
         "03", "01", "01", "C4", "AA", "", "x", "y"
     )
-    assert Registers().repeat_seconds == 3.0
-    assert Registers(r02a1=b"\x0a\xff").repeat_seconds is None
-    assert Registers(r02a1=b"\x0a\x00").repeat_seconds == 1.0
-    with pytest.raises(UsageError, match="02A0"):
-        Registers(r02a0=b"\x00")
     assert change(Personality(), {"half_open_s": 1}).half_open_s == 1.0
 
 

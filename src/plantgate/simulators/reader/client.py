@@ -87,10 +87,15 @@ def control_address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+async def ask(host: str, port: int, op: str, *, within: float = 0.0, **request: Any) -> dict[str, Any]:
+    """One request on a connection of its own; its answer may take `within` seconds more than usual."""
+    async with ControlClient(host, port) as control:
+        return await control.request(op, within=within + _ANSWER_SECONDS, **request)
+
+
 async def present(host: str, port: int, uid: str, *, wait: float = 1.0) -> dict[str, Any]:
     """Show one card and wait up to `wait` seconds for the host's answer (see `control.py` for the response)."""
-    async with ControlClient(host, port) as control:
-        return await control.request("present", uid=uid, wait=wait, within=wait + _ANSWER_SECONDS)
+    return await ask(host, port, "present", within=wait, uid=uid, wait=wait)
 
 
 async def measure(host: str, port: int, count: int, uids: list[str] | None = None) -> dict[str, Any]:
@@ -98,5 +103,4 @@ async def measure(host: str, port: int, count: int, uids: list[str] | None = Non
 
     Without `uids` each card is another one (`04` and a number), so the host does not know them and denies.
     """
-    async with ControlClient(host, port) as control:
-        return await control.request("measure", count=count, uids=uids, within=count * 1.0 + _ANSWER_SECONDS)
+    return await ask(host, port, "measure", within=count * 1.0, count=count, uids=uids)

@@ -6,18 +6,23 @@
 | op            | fields                                    | response                                              |
 |---------------|-------------------------------------------|-------------------------------------------------------|
 | `present`     | card, `wait` (s, default 0)               | `sent`; with `wait` also `seq` `name` `latency_ms`    |
-| `hold`        | card                                      | `sent`                                                |
-| `remove`      | `uid`                                     | `removed`                                             |
+| `present`     | `cards`: several, one right after another | `sent`: all of them; `told`: how many                 |
+| `hold`        | card or `cards`, `seconds` (default: stay) | `sent`, `told`                                        |
+| `remove`      | `uid`, or `all`: true                     | `removed`; of `all` how many                          |
 | `measure`     | `count`, `uids` (optional), `timeout` (s) | figures: `replied` `lost` `p50_ms` `p99_ms` `max_ms`  |
-| `status`      |                                           | `port` `host` `held` `personality`, counters          |
+| `status`      |                                           | see `_status`                                         |
 | `personality` | `set`: trait to value                     | `personality`                                         |
+| `rude`        | `name` or `healthy`, `seconds` (optional) | `rude`: what it is now, null if healthy               |
+| `registers`   | `set`: address to value, in hex           | `registers`: those that are set; `pending`: not in    |
+|               |                                           | force before the next reboot                          |
 | `drop`        | `reset` (default false)                   | `dropped`                                             |
 | `vanish`      |                                           | `vanished`                                            |
 | `reboot`      |                                           |                                                       |
 | `raw`         | `hex`: any bytes                          | `sent`                                                |
 
-A card is `uid` and, if wanted, `interface` `protocol` `template` `rssi` `data` `details`. A request that can't be
-met answers `{"ok": false, "code": ..., "error": ..., "hint": ...}`; the connection stays open.
+What was not `sent` has a `reason`. A card is `uid` and, if wanted, `interface` `protocol` `template` `rssi` `data`
+`details`. A request that can't be met answers `{"ok": false, "code": ..., "error": ..., "hint": ...}`; the connection
+stays open.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from plantgate.errors import PlantgateError, UsageError
@@ -34,13 +39,16 @@ from plantgate.protocols.scrdr import sequence_name
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.streams import Stream, StreamServer, bind
 from plantgate.runtime.tasks import TaskGroup
-from plantgate.simulators.reader.device import Card, ReaderDevice, Reply
+from plantgate.simulators.reader.card import Card, cards_of
+from plantgate.simulators.reader.device import ReaderDevice, Reply
 from plantgate.simulators.reader.options import change
+from plantgate.simulators.reader.rude import rude_named
 from plantgate.simulators.reader.server import ReaderServer
+from plantgate.simulators.reader.setup import changed, in_words
 
-_CARD_FIELDS = frozenset(field.name for field in fields(Card))
 _MEASURE_SECONDS = 1.0
 _MEASURE_MOST = 100_000
+_HOLD_SECONDS = _RUDE_SECONDS = 86_400.0
 
 
 class ControlServer:
@@ -60,6 +68,8 @@ class ControlServer:
             "measure": self._measure,
             "status": self._status,
             "personality": self._personality,
+            "rude": self._rude,
+            "registers": self._registers,
             "drop": self._drop,
             "vanish": self._vanish,
             "reboot": self._reboot,
@@ -101,17 +111,32 @@ class ControlServer:
 
     async def _present(self, request: dict[str, Any]) -> dict[str, Any]:
         wait = _number(request.pop("wait", 0), "wait", most=60)
-        card = _card(request)
+        cards = cards_of(request)
+        if "cards" in request:
+            if wait:
+                raise UsageError("SIM-403", "wait is for one card: whose answer came is not told by the host")
+            return self._told([self._device.tap(card) for card in cards])
         if not wait:
-            return {"sent": self._device.tap(card)}
-        sent, reply = await self._device.tap_and_wait(card, wait)
-        return {"sent": sent, **_reply(reply)}
+            return self._why({"sent": self._device.tap(cards[0])})
+        sent, reply = await self._device.tap_and_wait(cards[0], wait)
+        return self._why({"sent": sent, **_reply(reply)})
+
+    def _told(self, told: list[bool]) -> dict[str, Any]:
+        return self._why({"sent": all(told), "told": sum(told)})
+
+    def _why(self, answer: dict[str, Any]) -> dict[str, Any]:
+        return answer if answer["sent"] else {**answer, "reason": self._device.drop_reason}
 
     async def _hold(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"sent": self._device.hold(_card(request))}
+        seconds = _optional(request.pop("seconds", None), "seconds", most=_HOLD_SECONDS)
+        return self._told([self._device.hold(card, seconds) for card in cards_of(request)])
 
     async def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"removed": self._device.remove(str(request.get("uid", "")))}
+        if request.get("all") is True:
+            return {"removed": self._device.remove_all()}
+        if not isinstance(request.get("uid"), str):
+            raise UsageError("SIM-403", "which card? uid is missing", '{"op": "remove", "uid": "047DAE02C84080"}')
+        return {"removed": self._device.remove(request["uid"])}
 
     async def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """Cards one after the other, each as soon as the one before is answered."""
@@ -132,12 +157,22 @@ class ControlServer:
         return {"count": count, "seconds": round(self._clock.mono() - began, 3), **figures(count, latencies)}
 
     async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Where it listens and who is there; what it shows; counters since it was started."""
         device = self._device
+        look = device.front.look(self._clock.mono())
         return {
             "port": self._server.port,
             "listening": self._server.listening,
             "host": self._server.peer,
+            "udp": self._server.udp,
+            "mode": in_words(device.registers),
+            "silent": self._server.silence or None,
+            "rude": device.manners.rude,
+            "shows": look.name,
+            "leds": [{"colour": lamp.colour or None, "does": lamp.word} for lamp in look.lamps],
+            "buzzer": look.buzzer,
             "held": device.held,
+            "last_card": device.last_card,
             "sent": device.sent,
             "dropped": device.dropped,
             "commands": device.commands,
@@ -146,11 +181,21 @@ class ControlServer:
         }
 
     async def _personality(self, request: dict[str, Any]) -> dict[str, Any]:
-        changes = request.get("set", {})
-        if not isinstance(changes, dict):
-            raise UsageError("SIM-403", "set is an object: trait to value")
+        changes = _object(request, "set", "trait to value")
         self._device.personality = change(self._device.personality, changes)
         return {"personality": asdict(self._device.personality)}
+
+    async def _rude(self, request: dict[str, Any]) -> dict[str, Any]:
+        seconds = _optional(request.get("seconds"), "seconds", most=_RUDE_SECONDS)
+        self._device.manners.become(rude_named(str(request.get("name", ""))), seconds)
+        return {"rude": self._device.manners.rude}
+
+    async def _registers(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What is written takes effect with the next reboot, as on a real reader."""
+        device = self._device
+        device.stored = changed(device.stored, _object(request, "set", "address to value, both in hex"))
+        values = {f"{address:04X}": value.hex().upper() for address, value in device.stored.values.items()}
+        return {"registers": values, "pending": device.stored != device.registers}
 
     async def _drop(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"dropped": self._server.drop(reset=bool(request.get("reset", False)))}
@@ -186,21 +231,21 @@ def figures(count: int, latencies: list[float]) -> dict[str, Any]:
     }
 
 
-def _card(request: dict[str, Any]) -> Card:
-    for name, value in request.items():
-        if name not in _CARD_FIELDS:
-            raise UsageError("SIM-404", f"a card has no {name!r}", f"one of {', '.join(sorted(_CARD_FIELDS))}")
-        if not isinstance(value, str):
-            raise UsageError("SIM-404", f"{name} of a card is text, not {value!r}")
-    if "uid" not in request:
-        raise UsageError("SIM-404", "which card? uid is missing")
-    return Card(**request)
+def _object(request: dict[str, Any], name: str, what: str) -> dict[str, Any]:
+    value = request.get(name, {})
+    if not isinstance(value, dict):
+        raise UsageError("SIM-403", f"{name} is an object: {what}")
+    return value
 
 
 def _number(value: Any, name: str, *, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise UsageError("SIM-403", f"{name} is a number from 0 to {most:g}, not {value!r}")
     return float(value)
+
+
+def _optional(value: Any, name: str, *, most: float) -> float | None:
+    return None if value is None else _number(value, name, most=most)
 
 
 def _reply(reply: Reply | None) -> dict[str, Any]:

@@ -1,61 +1,39 @@
-"""The reader behind the socket: cards in its field, messages out, commands in."""
+"""The reader behind the socket: cards in its field, messages out, commands in, LEDs and buzzer."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from plantgate.errors import Overload, Unavailable, UsageError
+from plantgate.errors import Overload
+from plantgate.limits import SIMULATOR_CARDS
 from plantgate.protocols.scrdr import (
+    CommandFault,
+    CommandIgnored,
     CommandReceived,
     DeviceEvent,
-    TagEvent,
     encode_event,
     encode_hello,
-    in_text,
     sequence_name,
 )
+from plantgate.protocols.scrdr.registers import RegisterFile
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.tasks import TaskGroup
+from plantgate.simulators.reader import formats
+from plantgate.simulators.reader.card import Card
 from plantgate.simulators.reader.events import Report
-from plantgate.simulators.reader.options import Dialect, HelloKind, Personality, Registers, Writes
+from plantgate.simulators.reader.options import HelloKind, Personality
+from plantgate.simulators.reader.rude import Manners, Rude, an_error, misread
+from plantgate.simulators.reader.sender import Message, Outlet, Sender
+from plantgate.simulators.reader.setup import in_words, repeat_seconds, template_for
+from plantgate.simulators.reader.ui import Front
 
-_UID = re.compile(r"(?:[0-9A-Fa-f]{2}){1,32}\Z")
-_PIECE_SECONDS = 0.001  # between the pieces of a message that is cut: each becomes a segment of its own
-_BURST_SECONDS = 0.05
-_BURST_MESSAGES = 3
-_QUEUE_MESSAGES = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A card and what the reader makes of it. `data` None: the ID-Only template, 8 bytes of hex."""
-
-    uid: str
-    interface: str = "03"
-    protocol: str = "01"
-    template: str = "01"
-    rssi: str = ""
-    data: str | None = None
-    details: str = ""
-
-    def __post_init__(self) -> None:
-        if not _UID.match(self.uid):
-            raise UsageError("SIM-201", f"{self.uid[:80]!r} is no card id", "1 to 32 bytes in hex: 047DAE02C84080")
-
-    def event(self, move: str, dialect: Dialect) -> TagEvent:
-        """The message about this card. A removal carries no TagData (Q12)."""
-        codes = (self.interface, self.protocol, self.template)
-        interface, protocol, template = in_text(*codes) if dialect is Dialect.TEXT else codes
-        uid = self.uid.upper()
-        data = uid.zfill(16) if self.data is None else self.data
-        if move == "R":
-            return TagEvent(interface, protocol, template, "", uid, move)
-        return TagEvent(interface, protocol, template, self.rssi, uid, move, data, self.details)
+_REPEAT_SECONDS = 0.05  # "as fast as possible"
+_SHOWN_CHARS = 256
+_READING, _READ, _FAILED = 0x22, 0x23, 0x24
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,62 +45,110 @@ class Reply:
 
 
 class ReaderDevice:
-    """Cards and commands of one reader; `attach` and `detach` are called by the server as hosts come and go."""
+    """Cards and commands of one reader; the server calls `attach` and `detach` as hosts come and go.
+
+    `registers` are in force, `stored` ones will be after the next `boot`.
+    """
 
     def __init__(
-        self, personality: Personality, registers: Registers, clock: Clock, tasks: TaskGroup, report: Report
+        self,
+        personality: Personality,
+        registers: RegisterFile,
+        clock: Clock,
+        tasks: TaskGroup,
+        report: Report,
+        noise: Callable[[int], bytes] = bytes,
     ) -> None:
         self.personality = personality
-        self.registers = registers
+        self.stored = registers
         self._clock = clock
         self._tasks = tasks
         self._report = report
-        self._write: Callable[[bytes], None] | None = None
+        self._noise = noise
+        self.manners = Manners(clock, tasks, report)
+        self.front = Front()
+        self._host: Sender | None = None
+        self._datagrams: Sender | None = None
         self._held: dict[str, tuple[Card, asyncio.Task[None] | None]] = {}
-        self._queue: deque[bytes] = deque()
-        self._writer: asyncio.Task[None] | None = None
         self._sent_ns: int | None = None
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self.sent = 0
         self.dropped = 0
+        self.drop_reason = ""
         self.commands = 0
+        self.last_card: str | None = None
         self.last_command: dict[str, Any] | None = None
+        self.boot()
+
+    def boot(self) -> None:
+        """Registers that were written take effect."""
+        self.registers = self.stored
+        self._booted = self._clock.mono()
+        self.front = Front()
+        self.front.volume = self.registers.volume
+        self._show_state()
 
     # hosts
 
     @property
     def attached(self) -> bool:
-        return self._write is not None
+        return self._host is not None
 
     @property
     def held(self) -> list[str]:
         return list(self._held)
 
-    def attach(self, write: Callable[[bytes], None]) -> None:
+    def attach(self, outlet: Outlet) -> None:
         """A host connected: hello, and a reader that slept without one reads anew the cards that lie on it."""
-        self._write = write
-        if self.personality.hello is not HelloKind.NONE:
-            self._send(encode_hello(self.personality.checksum, short=self.personality.hello is HelloKind.SHORT), None)
+        self._host = host = self._sender(outlet)
+        self._show_state()
+        if not self.registers.speaks_scrdr:
+            if greeting := formats.greeting(self.registers.network_format):
+                host.put(Message(greeting))
+        elif self.personality.hello is not HelloKind.NONE:
+            short = self.personality.hello is HelloKind.SHORT
+            host.put(Message(encode_hello(self.personality.checksum, short=short)))
         if not self.registers.active_from_start:
             for card, _ in list(self._held.values()):
                 self._say(card, "I" if self.registers.track else "")
 
     def detach(self) -> None:
-        self._write = None
+        """The host is gone, and with it what it was not yet told."""
+        if self._host is not None:
+            self._host.close()
+            self._host = None
+            self._show_state()
         self._sent_ns = None
-        self._queue.clear()
-        if self._writer is not None:
-            self._writer.cancel()
-            self._writer = None
+
+    def attach_datagrams(self, outlet: Outlet | None) -> None:
+        """Where messages go as datagrams, None for nowhere."""
+        if self._datagrams is not None:
+            self._datagrams.close()
+        self._datagrams = None if outlet is None else self._sender(outlet)
+        self._show_state()
+
+    def _sender(self, outlet: Outlet) -> Sender:
+        return Sender(outlet, lambda: self.personality, self.manners, self._clock, self._tasks, self._left, self._noise)
+
+    def _show_state(self) -> None:
+        if not self.registers.ui_host_controlled:
+            self.front.started(self._clock.mono(), active=self._reads)
+
+    @property
+    def _reads(self) -> bool:
+        """Whether cards are looked for at all (register 02A0)."""
+        if self.registers.active_from_start:
+            return True
+        return not self.registers.explicit_activation and (self._host is not None or self._datagrams is not None)
 
     # cards
 
     def tap(self, card: Card) -> bool:
-        """A card came and went at once. True if a host was told."""
+        """A card came and went at once. True if a host is told."""
         return self._say(card, "IR" if self.registers.track else "")
 
     async def tap_and_wait(self, card: Card, timeout: float) -> tuple[bool, Reply | None]:
-        """A tap, whether a host was told, and its next command if one came within `timeout` seconds."""
+        """A tap, whether a host is told, and its next command if one came within `timeout` seconds."""
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
         try:
@@ -136,16 +162,20 @@ class ReaderDevice:
             if answer in self._waiting:
                 self._waiting.remove(answer)
 
-    def hold(self, card: Card) -> bool:
-        """A card is put down and stays. True if a host was told."""
-        uid = card.uid.upper()
-        self._let_go(uid)
+    def hold(self, card: Card, seconds: float | None = None) -> bool:
+        """A card is put down and stays, for `seconds` or until it is removed. True if a host is told.
+
+        Raises Overload when no further card fits into the field.
+        """
+        if card.uid not in self._held and len(self._held) >= SIMULATOR_CARDS:
+            raise Overload("SIM-204", f"{SIMULATOR_CARDS} cards lie on the reader", "remove some")
+        self._let_go(card.uid)
         told = self._say(card, "I" if self.registers.track else "")
-        repeat = None if self.registers.track else self.registers.repeat_seconds
+        repeat = None if self.registers.track else repeat_seconds(self.registers)
         task = None
-        if repeat is not None:
-            task = self._tasks.spawn(f"hold-{uid}", lambda: self._repeat(card, max(repeat, _BURST_SECONDS)))
-        self._held[uid] = (card, task)
+        if repeat is not None or seconds is not None:
+            task = self._tasks.spawn(f"hold-{card.uid}", lambda: self._stay(card, repeat, seconds))
+        self._held[card.uid] = (card, task)
         return told
 
     def remove(self, uid: str) -> bool:
@@ -155,93 +185,111 @@ class ReaderDevice:
             self._say(held, "R")
         return held is not None
 
+    def remove_all(self) -> int:
+        """Every held card is taken away. How many there were."""
+        return sum(self.remove(uid) for uid in self.held)
+
     def _let_go(self, uid: str) -> Card | None:
         card, task = self._held.pop(uid, (None, None))
         if task is not None:
             task.cancel()
         return card
 
-    async def _repeat(self, card: Card, seconds: float) -> None:
-        while True:
-            await self._clock.sleep(seconds)
-            self._say(card, "")
+    async def _stay(self, card: Card, repeat: float | None, seconds: float | None) -> None:
+        end = None if seconds is None else self._clock.mono() + seconds
+        every = None if repeat is None else max(repeat, _REPEAT_SECONDS)
+        while end is None or self._clock.mono() < end:
+            left = None if end is None else end - self._clock.mono()
+            await self._clock.sleep(min(each for each in (every, left) if each is not None))
+            if every is not None and (end is None or self._clock.mono() < end):
+                self._say(card, "")
+        self._held.pop(card.uid, None)
+        if self.registers.track:
+            self._say(card, "R")
 
     # messages
 
     def raw(self, data: bytes) -> bool:
         """Send any bytes: what a broken reader would. True if a host was there to get them."""
-        if self._write is None:
-            return False
-        self._put(data)
-        return True
+        return self._host is not None and self._host.put(Message(data))
 
-    def _say(self, card: Card, move: str) -> bool:
-        event = card.event(move, self.personality.dialect)
-        line = encode_event(event, self.personality.checksum, raw=self.personality.raw)
-        if self._write is None:
-            self.dropped += 1
-            self._report({"event": "dropped", "uid": event.tag_id, "reason": "no host is connected"})
-            return False
-        return self._send(line, event.tag_id)
+    def err(self) -> None:
+        """A message with a wrong checksum, about nothing."""
+        for sender in self._senders():
+            sender.put(Message(an_error()))
 
-    def _send(self, line: bytes, uid: str | None) -> bool:
-        text = line.decode("latin-1").rstrip("\r\n")
-        if uid is not None:
-            self._sent_ns = self._clock.mono_ns()
-        if not self._put(line):
-            self.dropped += 1
-            self._report({"event": "dropped", "uid": uid, "reason": "the host does not read"})
-            return False
+    def _senders(self) -> list[Sender]:
+        return [sender for sender in (self._host, self._datagrams) if sender is not None]
+
+    def _say(self, shown: Card, move: str) -> bool:
+        """Read a card, and tell it."""
+        self.last_card = shown.uid
+        card = template_for(shown, self.registers)
+        line = b"" if card is None else self._line(card, move)
+        reason = self._unread(card, line)
+        if reason:
+            return self._drop(shown.uid, reason)
+        if move != "R":
+            self._play(_READING, _READ)
+        if not self._senders():
+            return self._drop(shown.uid, "no host is connected")
+        told = [sender.put(Message(line, shown.uid)) for sender in self._senders()]
+        return any(told)
+
+    def _unread(self, card: Card | None, line: bytes) -> str:
+        """Why nothing comes of a card; empty if it is read."""
+        if self.manners.rude in (Rude.DEAD, Rude.STALLS):
+            return "the reader is dead" if self.manners.rude is Rude.DEAD else "the reader stalls"
+        if not self._reads:
+            waits = self.registers.explicit_activation and self._senders()
+            return "the reader waits for a command that starts it" if waits else "no host is connected"
+        if card is None:
+            self._play(_READING, _FAILED)
+            return "no template takes it"
+        return "" if line else f"nothing is told in this mode ({in_words(self.registers)})"
+
+    def _line(self, card: Card, move: str) -> bytes:
+        event = (misread(card) if self.manners.rude is Rude.WRONG_ID else card).event(move, self.personality)
+        if self.registers.speaks_scrdr:
+            return encode_event(event, self.personality.checksum, raw=self.personality.raw)
+        return formats.message(self.registers.network_format, event, self._clock.mono() - self._booted)
+
+    def _play(self, *sequences: int) -> None:
+        """What the firmware plays by itself, unless the host controls LEDs and buzzer (register 02D0)."""
+        if not self.registers.ui_host_controlled:
+            for seq in sequences:
+                self.front.play(seq, self._clock.mono())
+
+    def _drop(self, uid: str | None, reason: str) -> bool:
+        self.dropped += 1
+        self.drop_reason = reason
+        self._report({"event": "dropped", "uid": uid, "reason": reason})
+        return False
+
+    def _left(self, outlet: str, message: Message, began_ns: int, taken: bool) -> None:
+        """A message has left, or nobody took it."""
+        if not taken:
+            self._drop(message.uid, "the host does not read")
+            return
+        if message.uid is not None:
+            self._sent_ns = began_ns
         self.sent += 1
-        self._report({"event": "sent", "line": text, "uid": uid})
-        return True
-
-    def _put(self, line: bytes) -> bool:
-        if self.personality.writes is Writes.WHOLE and not self._queue:
-            return self._write_now(line)
-        if len(self._queue) >= _QUEUE_MESSAGES:
-            return False
-        self._queue.append(line)
-        if self._writer is None or self._writer.done():
-            self._writer = self._tasks.spawn("writer", self._write_queue)
-        return True
-
-    def _write_now(self, data: bytes) -> bool:
-        if self._write is None:
-            return False
-        try:
-            self._write(data)
-        except (Unavailable, Overload):
-            return False
-        return True
-
-    async def _write_queue(self) -> None:
-        while self._queue:
-            if self.personality.writes is Writes.BURST and len(self._queue) < _BURST_MESSAGES:
-                await self._clock.sleep(_BURST_SECONDS)
-            for piece in self._pieces():
-                self._write_now(piece)
-                await self._clock.sleep(_PIECE_SECONDS)
-
-    def _pieces(self) -> list[bytes]:
-        if self.personality.writes is Writes.BURST:
-            messages = b"".join(self._queue)
-            self._queue.clear()
-            return [messages]
-        line = self._queue.popleft()
-        if self.personality.writes is Writes.BYTES:
-            return [line[place : place + 1] for place in range(len(line))]
-        if self.personality.writes is Writes.CRLF:
-            return [line[:-1], line[-1:]]
-        return [line]
+        text = message.line.decode("latin-1").rstrip("\r\n")
+        to = {"to": outlet} if outlet else {}
+        self._report({"event": "sent", "line": text, "uid": message.uid, **to})
 
     # commands
 
     def outcome(self, event: DeviceEvent, arrived_ns: int) -> None:
         """What a host's bytes came to."""
-        if not isinstance(event, CommandReceived):
-            self._report({"event": "ignored", "code": event.code.value, "reason": event.reason, "raw": event.raw[:256]})
+        if isinstance(event, CommandReceived) and not self.registers.speaks_scrdr:
+            reason = f"no $SCCMD is taken in this mode ({in_words(self.registers)})"
+            event = CommandIgnored(CommandFault.NOT_SCCMD, reason, event.raw)
+        if isinstance(event, CommandIgnored):
+            raw = event.raw[:_SHOWN_CHARS]
+            self._report({"event": "ignored", "code": event.code.value, "reason": event.reason, "raw": raw})
             return
+        self._apply(event)
         latency = None if self._sent_ns is None else (arrived_ns - self._sent_ns) / 1e6
         self._sent_ns = None
         self.commands += 1
@@ -258,3 +306,12 @@ class ReaderDevice:
         if self._waiting:
             self._waiting.popleft().set_result(Reply(event.seq, latency))
         self._report(self.last_command)
+
+    def _apply(self, command: CommandReceived) -> None:
+        now = self._clock.mono()
+        if command.seq is not None:
+            self.front.play(command.seq, now)
+        if command.leds is not None:
+            self.front.light(command.leds)
+        if command.buzz is not None:
+            self.front.beep(command.buzz, now)

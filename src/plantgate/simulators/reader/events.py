@@ -11,8 +11,15 @@
 | `ignored`      | `code`, `reason`, `raw`: bytes that were no command                                      |
 | `disconnected` | `peer`, `reason`                                                                         |
 | `rebooting`    | `seconds`                                                                                |
+| `silent`       | `reason`, `control_port`: the registers have it listen nowhere                           |
+| `rude`         | `name`, `seconds` (null: until told otherwise); then `healthy`                           |
+| `script`       | `line`, `action`, `uid`, `what`; or `line`, `error`, `code`                              |
+| `script ended` | `entries`                                                                                |
+| `port unavailable` | `reason`: after a reboot another process holds the port                              |
 
-`latency_ms` is from the write of the last unanswered card message to the arrival of the command, else null.
+A `listening` reader that does more or other than `$SCRDR` over TCP adds `mode` and `udp` (where datagrams go), and
+`sent` then has `to` for what went out as a datagram. `latency_ms` is from the write of the last unanswered card
+message to the arrival of the command, else null.
 """
 
 from __future__ import annotations
@@ -45,6 +52,8 @@ def as_text(event: dict[str, Any]) -> str:
     if kind == "listening":
         control = event["control_port"]
         where = f"reader listens on {event['host']}:{event['port']}"
+        if event.get("mode"):
+            where += f" ({event['mode']}{', datagrams to ' + event['udp'] if event['udp'] else ''})"
         return where if control is None else f"{where}, control on 127.0.0.1:{control}"
     words = " ".join(f"{name}={value}" for name, value in event.items() if name != "event" and value is not None)
     return f"{kind:<12} {words}".rstrip()

@@ -1,6 +1,7 @@
-"""What kind of reader is simulated: its registers, and how it behaves where nothing is published.
+"""How a simulated reader behaves where nothing is published, or where the vendor contradicts himself.
 
-Source: `springcore.md` 1.8 (registers) and 1.9 (server behaviour; every value there can be had here).
+Source: `springcore.md` 1.9 (server behaviour) and section 2 (Q1 to Q16); every value there can be had here. What is
+published is in the registers, see `setup.py`.
 """
 
 from __future__ import annotations
@@ -12,43 +13,6 @@ from typing import Any
 
 from plantgate.errors import UsageError
 from plantgate.protocols.scrdr import Checksum
-
-_TRACK_BIT = 0x10
-_ACTIVE_BIT = 0x01
-_REMOVAL_NEEDED = 0xFF
-
-
-@dataclass(frozen=True, slots=True)
-class Registers:
-    """The registers that decide what is sent. Sizes and defaults: vendor's register definitions v1.31.
-
-    `r02a0`: features, serial, Bluetooth, network (01 = $SCRDR), USB; the factory's network format is JSON (02).
-    `r02a1`: read interval and repeat interval in 0.1 s; repeat FF: the card has to be removed first.
-    """
-
-    r02a0: bytes = bytes.fromhex("0003000100")
-    r02a1: bytes = bytes.fromhex("0A1E")
-
-    def __post_init__(self) -> None:
-        for name, value, size in (("02A0", self.r02a0, 5), ("02A1", self.r02a1, 2)):
-            if len(value) != size:
-                raise UsageError("SIM-101", f"register {name} has {size} bytes, not {len(value)}")
-
-    @property
-    def track(self) -> bool:
-        """Insertions and removals are told (`I`, `R`) instead of repeated reads."""
-        return bool(self.r02a0[0] & _TRACK_BIT)
-
-    @property
-    def active_from_start(self) -> bool:
-        """Reading goes on without a host; else it begins anew when a host connects."""
-        return bool(self.r02a0[0] & _ACTIVE_BIT)
-
-    @property
-    def repeat_seconds(self) -> float | None:
-        """How often a card that stays is read again, at least the read interval; None: never."""
-        read, repeat = self.r02a1
-        return None if repeat == _REMOVAL_NEEDED else max(read, repeat) / 10
 
 
 class SecondClient(StrEnum):
@@ -83,6 +47,28 @@ class Dialect(StrEnum):
     TEXT = "text"
 
 
+class TagId(StrEnum):
+    """What is in the field TagId: the id of the card, or what the template makes of it (Q5)."""
+
+    UID = "uid"
+    TEMPLATE = "template"
+
+
+class Removal(StrEnum):
+    """What an `R` carries (Q12): all but TagData and TagDetails, everything, or nothing but the `R`."""
+
+    USUAL = "usual"
+    FULL = "full"
+    BARE = "bare"
+
+
+class Ending(StrEnum):
+    """How the connection ends when the reader reboots."""
+
+    RESET = "reset"
+    CLOSE = "close"
+
+
 @dataclass(frozen=True, slots=True)
 class Personality:
     """How this reader behaves.
@@ -97,7 +83,10 @@ class Personality:
     hello: HelloKind = HelloKind.FULL
     writes: Writes = Writes.WHOLE
     second_client: SecondClient = SecondClient.CLOSE
+    tag_id: TagId = TagId.UID
+    removal: Removal = Removal.USUAL
     half_open_s: float | None = 60.0
+    reboot: Ending = Ending.RESET
     reboot_s: float = 3.0
     legacy_no_commands: bool = False
     raw: bool = False
@@ -109,6 +98,9 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "hello": HelloKind,
     "writes": Writes,
     "second_client": SecondClient,
+    "tag_id": TagId,
+    "removal": Removal,
+    "reboot": Ending,
 }
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from plantgate.errors import ConfigError
 from plantgate.runtime.clock import Clock
-from plantgate.simulators.reader.device import Card, ReaderDevice
+from plantgate.simulators.reader.card import Card
+from plantgate.simulators.reader.device import ReaderDevice
 
 _JITTER = 0.3  # of the interval, up or down: people do not badge by the clock
 

@@ -1,4 +1,4 @@
-"""The reader's TCP server: one client at a time, and what becomes of the others.
+"""The reader on its network: a TCP server for one client at a time, what becomes of the others, and UDP.
 
 It has an accept loop of its own, unlike our listeners: a device may leave clients in the backlog, refuse them,
 reset them or drop the first for the second, and those are the manners that a driver has to live with.
@@ -12,31 +12,53 @@ import socket
 import struct
 import sys
 
-from plantgate.errors import Unavailable
+from plantgate.errors import Unavailable, UsageError
 from plantgate.protocols.scrdr import SccmdReceiver
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.streams import Stream, address_text, bind
 from plantgate.runtime.tasks import TaskGroup
 from plantgate.simulators.reader.device import ReaderDevice
 from plantgate.simulators.reader.events import Report
-from plantgate.simulators.reader.options import SecondClient
+from plantgate.simulators.reader.options import Ending, SecondClient
+from plantgate.simulators.reader.rude import ERROR_SECONDS, SLOW_SECONDS, Cut, Rude
+from plantgate.simulators.reader.setup import in_words, silence, udp_target
+from plantgate.simulators.reader.udp import UdpPort
 
 _BACKLOG = 8
 _CLOSE_SECONDS = 1.0
 _ACCEPT_PAUSE_SECONDS = 0.1
+_BIND_SECONDS = 1.0
 # Close with RST: linger on, 0 s. Windows has two shorts where others have two ints.
 _RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Client:
-    """One accepted connection."""
+    """One accepted connection; an Outlet of the device."""
+
+    name = ""
 
     def __init__(self, connection: socket.socket, stream: Stream) -> None:
         self._connection = connection
         self.stream = stream
         self.peer = stream.peer
         self.vanished = asyncio.Event()
+        self.half_closed = False
         self.end = ""
+
+    def write(self, data: bytes) -> None:
+        """Raises Unavailable, Overload."""
+        if self.half_closed:
+            raise Unavailable("SIM-801", "the reader has closed its side of the connection")
+        self.stream.write(data)
+
+    def cut(self, how: Cut) -> None:
+        """End the connection in a rude way."""
+        if how is Cut.RESET:
+            self.drop(reset=True, reason="reset by the reader")
+            return
+        self.half_closed = True
+        with contextlib.suppress(OSError):  # the connection may be gone already
+            self._connection.shutdown(socket.SHUT_WR)
 
     def drop(self, *, reset: bool, reason: str) -> None:
         """Close from our side, in order or with RST."""
@@ -50,14 +72,30 @@ class Client:
 
 
 class ReaderServer:
-    """Listens on `host`:`port` (0 picks one) and connects one host to `device`."""
+    """Listens on `host` and connects one host to `device`; which ports and protocols, the device's registers say.
+
+    `port` replaces that of register 0285 (0 picks one), `udp_to` the destination of register 0294.
+    """
 
     def __init__(
-        self, device: ReaderDevice, host: str, port: int, clock: Clock, tasks: TaskGroup, report: Report
+        self,
+        device: ReaderDevice,
+        host: str,
+        port: int | None,
+        clock: Clock,
+        tasks: TaskGroup,
+        report: Report,
+        *,
+        udp_to: tuple[str, int] | None = None,
     ) -> None:
         self._device = device
+        self._manners = device.manners
+        self._manners.on_change = self._manners_changed
         self._host = host
-        self.port = port
+        self._fixed_port = port
+        self._udp_to = udp_to
+        self._udp: UdpPort | None = None
+        self.port = 0
         self._clock = clock
         self._tasks = tasks
         self._report = report
@@ -67,6 +105,7 @@ class ReaderServer:
         self._client: Client | None = None
         self._free = asyncio.Event()
         self._free.set()
+        self._opening = asyncio.Lock()
         self._rebooting = False
         self._stopped = False
 
@@ -79,11 +118,38 @@ class ReaderServer:
     def listening(self) -> bool:
         return self._listener is not None
 
-    def start(self) -> None:
-        """Bind and accept. Raises PortUnavailable."""
-        self._listener = bind(self._host, self.port, backlog=_BACKLOG)
-        self.port = self._listener.getsockname()[1]
-        self._accepting = self._tasks.spawn("accept", self._accept)
+    @property
+    def udp(self) -> str | None:
+        """Where datagrams go."""
+        return None if self._udp is None else self._udp.name.removeprefix("udp ")
+
+    @property
+    def silence(self) -> str:
+        """Why the registers have it listen nowhere; empty if they do not."""
+        return silence(self._device.registers)
+
+    async def start(self) -> None:
+        """Bind and accept, as the registers have it. Raises PortUnavailable, with nothing left open."""
+        registers = self._device.registers
+        self.port = self.port or (registers.scrdr_port if self._fixed_port is None else self._fixed_port)
+        if registers.serves_tcp:
+            self._listener = bind(self._host, self.port, backlog=_BACKLOG)
+            self.port = self._listener.getsockname()[1]
+        try:
+            if registers.serves_udp:
+                await self._open_udp()
+        except BaseException:
+            await self._close_port()
+            raise
+        if self._listener is not None:
+            self._accepting = self._tasks.spawn("accept", self._accept)
+
+    async def _open_udp(self) -> None:
+        target = self._udp_to or (udp_target(self._device.registers), 0)
+        where = (self._host, self.port)
+        self._udp = await UdpPort.open(self._device, where, target, self._clock, self._tasks, self._report)
+        self.port = self._udp.port
+        self._device.attach_datagrams(self._udp)
 
     async def stop(self) -> None:
         """Close the port for good, and the connection with FIN."""
@@ -116,17 +182,46 @@ class ReaderServer:
             self._tasks.spawn("reboot", self._reboot)
 
     async def _reboot(self) -> None:
-        seconds = self._device.personality.reboot_s
-        self._report({"event": "rebooting", "seconds": seconds})
+        personality = self._device.personality
+        self._report({"event": "rebooting", "seconds": personality.reboot_s})
         await self._close_port()
         if self._client is not None:
-            self._client.drop(reset=True, reason="the reader reboots")
-        await self._clock.sleep(seconds)
+            self._client.drop(reset=personality.reboot is Ending.RESET, reason="the reader reboots")
+        await self._clock.sleep(personality.reboot_s)
         await self._free.wait()
+        if self._fixed_port is None and self._device.stored != self._device.registers:
+            self.port = 0  # register 0285 may have another
+        self._device.boot()
         self._rebooting = False
         await self._open_again()
 
+    def _manners_changed(self) -> None:
+        """The part of being rude that concerns the port and the connection as a whole."""
+        if self._manners.rude is Rude.DEAD:
+            self._tasks.spawn("dead", self._be_dead)
+        elif self._manners.rude is Rude.ENDLESS_ERRORS:
+            self._tasks.spawn("errors", self._err)
+        if self._manners.rude is not Rude.HALF_CLOSE and self._client is not None and self._client.half_closed:
+            self._client.drop(reset=False, reason="the reader has closed its side")
+
+    async def _be_dead(self) -> None:
+        await self._close_port()
+        if self._client is not None:
+            self._client.drop(reset=True, reason="the reader is dead")
+        await self._manners.while_(Rude.DEAD)
+        await self._free.wait()
+        await self._open_again()
+
+    async def _err(self) -> None:
+        while self._manners.rude is Rude.ENDLESS_ERRORS:
+            self._device.err()
+            await self._manners.pause(ERROR_SECONDS)
+
     async def _close_port(self) -> None:
+        if self._udp is not None:
+            self._device.attach_datagrams(None)
+            await self._udp.close()
+            self._udp = None
         if self._accepting is not None:
             self._accepting.cancel()
             await asyncio.gather(self._accepting, return_exceptions=True)
@@ -137,20 +232,41 @@ class ReaderServer:
 
     async def _open_again(self) -> None:
         """Listen on the same port as before; another process may hold it for a moment."""
-        while self._listener is None and not self._rebooting and not self._stopped:
-            try:
-                self.start()
-            except Unavailable as error:
-                self._report({"event": "port unavailable", "reason": error.message})
-                await self._clock.sleep(1.0)
-        if self._listener is not None:
-            self._report({"event": "listening", "host": self._host, "port": self.port, "control_port": None})
+        async with self._opening:
+            while not self._open and not self._off:
+                try:
+                    await self.start()
+                except (Unavailable, UsageError) as error:
+                    self._report({"event": "port unavailable", "reason": error.message})
+                    await self._clock.sleep(_BIND_SECONDS)
+                else:
+                    self._report(self.state(None))
+                    return
+
+    @property
+    def _open(self) -> bool:
+        return self._listener is not None or self._udp is not None
+
+    @property
+    def _off(self) -> bool:
+        return self._rebooting or self._stopped or self._manners.rude is Rude.DEAD
+
+    def state(self, control_port: int | None) -> dict[str, object]:
+        """The event `listening`, or `silent` where the registers have it listen nowhere."""
+        if self.silence:
+            return {"event": "silent", "reason": self.silence, "control_port": control_port}
+        event = {"event": "listening", "host": self._host, "port": self.port, "control_port": control_port}
+        registers = self._device.registers
+        if self.udp is not None or not registers.speaks_scrdr:
+            event |= {"mode": in_words(registers), "udp": self.udp}
+        return event
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while self._listener is not None:
             if self._device.personality.second_client is SecondClient.HANG:
                 await self._free.wait()
+            await self._manners.while_(Rude.STALLS)
             try:
                 connection, address = await loop.sock_accept(self._listener)
             except OSError:  # out of descriptors, or the client gave up in the backlog
@@ -158,6 +274,7 @@ class ReaderServer:
                 continue
             _, stream = await loop.connect_accepted_socket(Stream, connection)
             stream.peer = stream.peer or address_text(address)
+            await self._manners.while_(Rude.STALLS)
             await self._admit(Client(connection, stream))
 
     async def _admit(self, client: Client) -> None:
@@ -184,7 +301,7 @@ class ReaderServer:
 
     async def _serve(self, client: Client) -> None:
         self._report({"event": "connected", "peer": client.peer})
-        self._device.attach(client.stream.write)
+        self._device.attach(client)
         try:
             gone = self._tasks.spawn("vanish", lambda: _wait(client.vanished))
             reading = self._tasks.spawn("read", lambda: self._read(client))
@@ -228,8 +345,11 @@ class ReaderServer:
             except TimeoutError:
                 events = receiver.tick(self._clock.mono())
             else:
+                await self._manners.while_(Rude.STALLS)
                 if not data:
                     break
+                if self._manners.rude is Rude.SLOW:
+                    await self._manners.pause(SLOW_SECONDS)
                 if self._device.personality.legacy_no_commands:
                     continue
                 arrived_ns = self._clock.mono_ns()
