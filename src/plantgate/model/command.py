@@ -8,6 +8,9 @@ from typing import TypeAlias
 
 from plantgate.model.value import Scalar
 
+_SHOWN_BYTES = 8
+_BYTE, _WORD = 0xFF, 0xFFFF
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -38,7 +41,31 @@ class SignalReader:
     action: ReaderAction
 
 
-Command: TypeAlias = WriteTag | SignalReader
+@dataclass(frozen=True, slots=True)
+class DriveReader:
+    """Drive the LEDs and the buzzer of a badge reader.
+
+    `seq` is the number of a predefined sequence (one byte), `leds` four LED mode bytes, `buzz` milliseconds (two
+    bytes). A reader takes `seq` alone, or `leds` and `buzz` alone or together (SpringCore `$SCCMD`).
+    """
+
+    reader: str
+    seq: int | None = None
+    leds: bytes | None = None
+    buzz: int | None = None
+
+    @property
+    def tuples(self) -> str:
+        """The command as people and audit lines show it: `SEQ=0E`, `LEDS=92929292 BUZZ=100ms`; `?` can't be meant."""
+        parts = [
+            "" if self.seq is None else f"SEQ={self.seq:02X}" if 0 <= self.seq <= _BYTE else "SEQ=?",
+            "" if self.leds is None else f"LEDS={self.leds[:_SHOWN_BYTES].hex().upper()}",
+            "" if self.buzz is None else f"BUZZ={self.buzz}ms" if 0 <= self.buzz <= _WORD else "BUZZ=?",
+        ]
+        return " ".join(filter(None, parts)) or "nothing"
+
+
+Command: TypeAlias = WriteTag | SignalReader | DriveReader
 
 
 class Outcome(StrEnum):

@@ -7,13 +7,25 @@ listeners, access --CommandGate--> tags/gate --CommandTarget--> drivers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
+from plantgate.model.access import (
+    AccessChange,
+    AccessData,
+    CardImport,
+    Explanation,
+    Presence,
+    Put,
+    RecordedChange,
+    Rule,
+    WhatIf,
+)
 from plantgate.model.badge import AccessDecision, BadgeRead, JournalEntry
 from plantgate.model.command import Command, Origin, Verdict
 from plantgate.model.gateway import PortChange
 from plantgate.model.history import Series, StoreStats
+from plantgate.model.journal import EVERY_ENTRY, ChainHead, ExportForm, JournalCheck, JournalFilter
 from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition
 from plantgate.model.value import Batch, TagValue
@@ -65,7 +77,25 @@ class DecisionJournal(Protocol):
         """Returns after fsync; raises StorageError if the entry is not on disk."""
         ...
 
-    async def newest(self, limit: int, before: int | None = None) -> Sequence[JournalEntry]: ...
+    async def newest(
+        self, limit: int, before: int | None = None, wanted: JournalFilter = EVERY_ENTRY
+    ) -> Sequence[JournalEntry]:
+        """Newest first, with ids below `before`."""
+        ...
+
+    def entries(self, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[Sequence[JournalEntry]]:
+        """All that are stored now, oldest first, a group at a time."""
+        ...
+
+    def export(self, form: ExportForm, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[bytes]:
+        """The same as a file with the hash of each entry; its last line holds the chain's head."""
+        ...
+
+    async def head(self) -> ChainHead: ...
+
+    async def verify(self) -> JournalCheck:
+        """Recompute the chain of hashes."""
+        ...
 
 
 class TagReader(Protocol):
@@ -115,4 +145,104 @@ class PortControl(Protocol):
 
     def waiting(self) -> Sequence[PortChange]:
         """The changes that still wait to be confirmed."""
+        ...
+
+
+class AccessDesk(Protocol):
+    """What people do with access data: look, change, ask why. Changes are on disk when the call returns."""
+
+    @property
+    def presence_revision(self) -> int:
+        """Grows each time somebody enters or leaves a zone."""
+        ...
+
+    def data(self) -> AccessData:
+        """The version that decisions are made from now."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` on the event loop after each change of the data or of a presence. It must return at once."""
+        ...
+
+    async def apply(self, changes: Sequence[AccessChange], origin: Origin, revision: int | None = None) -> AccessData:
+        """All of `changes` or none. Raises ConfigError with every fault, Refused without rights.
+
+        With `revision`: Refused ACC-202 if the data is no longer that version. A lockdown or its release that can't be
+        stored is in force all the same, and StorageError ACC-206 says so.
+        """
+        ...
+
+    async def changes(self, limit: int, before: int | None = None) -> Sequence[RecordedChange]:
+        """Who changed what, newest first, with ids below `before`."""
+        ...
+
+    def card_id(self, credential: str) -> str:
+        """The keyed hash of a card as a reader tells it, for asking and for adding cards. Raises StorageError."""
+        ...
+
+    def last4(self, credential: str) -> str:
+        """What people see of it, for adding cards."""
+        ...
+
+    def enrol(self, event: JournalEntry, holder_id: str, label: str = "") -> Put:
+        """The change that gives `holder_id` the unknown card of a denied badge. Raises Refused if it is known."""
+        ...
+
+    def explain(self, reader: str, card: str, at: int) -> Explanation:
+        """Every check that a badge of `card` (its keyed hash) at `reader` at `at` would go through, and the verdict.
+
+        Who is where is known for now only. Raises Refused for a time that no calendar shows.
+        """
+        ...
+
+    def presences(self) -> Sequence[Presence]:
+        """Who is in which zone now, by zone, the longest first."""
+        ...
+
+    async def forgive(self, holder_id: str, origin: Origin) -> None:
+        """Forget where somebody is: their next badge is no passback. Raises Refused if there is no such holder."""
+        ...
+
+    async def what_if(self, rules: Sequence[Rule], since: int) -> WhatIf:
+        """Decide the journal's events since then anew, with `rules` in place of those of now."""
+        ...
+
+    async def export_csv(self) -> str:
+        """Every card with its holder; `import_csv` takes it back."""
+        ...
+
+    async def import_csv(
+        self, data: bytes, origin: Origin, *, create: bool = False, dry_run: bool = False, revision: int | None = None
+    ) -> CardImport:
+        """Take over the rows of a CSV file, all or none. `create` allows new holders and groups.
+
+        A row that is wrong is no error: the answer lists all of them.
+        """
+        ...
+
+
+class HolderPictures(Protocol):
+    """Pictures of holders by their ids. Every method but `has` raises StorageError."""
+
+    def has(self, holder_id: str) -> bool: ...
+
+    async def read(self, holder_id: str) -> bytes | None: ...
+
+    async def write(self, holder_id: str, picture: bytes) -> None: ...
+
+    async def remove(self, holder_id: str) -> None: ...
+
+
+class WritePermits(Protocol):
+    """Asked by the gate before a tag is written."""
+
+    def problem(self, path: str, origin: Origin) -> str | None:
+        """Why `path` may not be written now ("needs a badge of setters at machine-1 within 30 s"), None if it may.
+
+        A permit that is good for one write is used up by it.
+        """
+        ...
+
+    def permitted_by(self, path: str, origin: Origin) -> str:
+        """Whose badge permits to write `path` now; empty if nobody's does, or none is needed."""
         ...
