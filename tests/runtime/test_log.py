@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -165,6 +166,48 @@ def test_the_log_is_rotated_and_bounded(tmp_path: Path, monkeypatch: pytest.Monk
     files = sorted(file.name for file in tmp_path.iterdir())
     assert files == ["wrapper.log", *(f"wrapper.log.{number}" for number in range(1, LOG_FILES))]
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= LOG_FILES * 2_000
+
+
+def test_a_busy_second_loses_nothing_and_keeps_the_order(tmp_path: Path) -> None:
+    """What is held is written together: by the next line above INFO, 50 ms later, or at the end."""
+    file = tmp_path / "wrapper.log"
+    log.configure(file, console=False)
+    audit, other = log.get_logger("audit"), log.get_logger("other")
+    for number in range(2_000):
+        audit.info("command", number=number, actor="ada", outcome=None)
+        if number % 500 == 499:
+            other.warning("in between", number=number)
+            assert file.read_text(encoding="utf-8").splitlines()[-1].endswith(f"in between number={number}")
+    log.close()
+    numbers = re.findall(r"command number=(\d+) actor=ada outcome=None", file.read_text(encoding="utf-8"))
+    assert [int(number) for number in numbers] == list(range(2_000))
+
+
+def test_what_a_busy_second_held_is_written_soon(tmp_path: Path) -> None:
+    file = tmp_path / "wrapper.log"
+    log.configure(file, console=False)
+    for number in range(1_000):
+        log.get_logger("audit").info("command", number=number)
+    deadline = time.monotonic() + 10  # noqa: TID251
+    while len(file.read_text(encoding="utf-8").splitlines()) < 1_000:
+        assert time.monotonic() < deadline  # noqa: TID251
+        threading.Event().wait(0.005)
+    log.close()
+
+
+def test_what_is_held_is_rendered_as_it_was(tmp_path: Path) -> None:
+    """A value that may change until then is rendered at once."""
+    file = tmp_path / "wrapper.log"
+    log.configure(file, console=False)
+    growing: list[int] = []
+    for number in range(300):
+        growing.append(number)
+        log.get_logger("audit").info("grows", size=growing[:], last=growing)
+        growing[-1] = -1
+    log.close()
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 300
+    assert 'last="[-1, -1, 2]"' in lines[2]
 
 
 def test_configuring_twice_writes_each_line_once(tmp_path: Path) -> None:

@@ -12,19 +12,25 @@ import logging
 import logging.handlers
 import re
 import sys
+import threading
+import time
 import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 import structlog
 
 from plantgate.limits import LOG_FILE_BYTES, LOG_FILES, LOG_STACK_LINES, LOG_TEXT_CHARS, PEER_TEXT_CHARS
 
 _LETTERS = {"debug": "D", "info": "I", "warning": "W", "error": "E", "critical": "E"}
+_NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 _INTEGER_BITS = 2_048
 # What can't stand bare as the value of a pair: it would end there, and the rest could pose as further pairs.
 _BARE = re.compile(r'[^\s="]+\Z')
+# A log with more lines than this in a second is a busy one: its further lines are written together, so often.
+_BUSY_LINES = 100
+_BUSY_SECONDS = 0.05
 _LINE_START = re.compile(r"\s*[A-Za-z]+\s*\|")
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "ERROR"}
 
@@ -36,7 +42,9 @@ def printable(text: object, limit: int = PEER_TEXT_CHARS) -> str:
     """
     if isinstance(text, int) and text.bit_length() > _INTEGER_BITS:
         return f"a whole number of {text.bit_length()} bits"  # Python refuses to print it
-    raw = str(text)
+    raw = text if type(text) is str else str(text)
+    if len(raw) <= limit and raw.isprintable():
+        return raw
     cut = raw[:limit]
     safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in cut)
     if len(safe) > limit:
@@ -63,17 +71,16 @@ def abbreviate(name: str, width: int = 30) -> str:
     return short[:width]
 
 
-def _wrapper_line(_: object, method: str, event: MutableMapping[str, Any]) -> str:
-    """Render one structlog event as a wrapper.log line; an exception follows as bare lines."""
-    level = event.pop("level", method)
-    stamp = event.pop("timestamp")
-    name = abbreviate(printable(event.pop("logger", "gateway")))
+def _wrapper_line(level: str, logger: str, event: MutableMapping[str, Any], at: float) -> str:
+    """Render one event of `at` (seconds since 1970) as a wrapper.log line; an exception follows as bare lines."""
+    stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(at))
+    name = abbreviate(printable(logger))
     text = printable(event.pop("event"), LOG_TEXT_CHARS)
     failure = event.pop("exc_info", None)
-    pairs = "".join(f" {key}={_pair(value)}" for key, value in event.items())
+    pairs = "".join([f" {key}={_pair(value)}" for key, value in event.items()])
     line = (
-        f"{_LEVELS.get(level, 'INFO'):<6} | {'plantgate':<9} | {stamp:%Y/%m/%d %H:%M:%S} | "
-        f"{_LETTERS.get(level, 'I')} [{name:<30}] [{stamp:%H:%M:%S}]: {text}{pairs}"
+        f"{_LEVELS.get(level, 'INFO'):<6} | plantgate | {stamp} | "
+        f"{_LETTERS.get(level, 'I')} [{name:<30}] [{stamp[11:]}]: {text}{pairs}"
     )
     return "\n".join([line, *_stack(failure)]) if failure else line
 
@@ -101,39 +108,146 @@ def _stack(failure: object) -> list[str]:
     return [f"    {line}" if _LINE_START.match(line) else line for line in safe]
 
 
+class _Ready(logging.LogRecord):
+    """A record whose message is the finished line: it is rendered once, however many places it is written to."""
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record, _Ready):
+            return str(record.msg)
+        event = {"event": record.getMessage(), "exc_info": record.exc_info}  # of a library
+        return _wrapper_line(record.levelname.lower(), record.name, event, record.created)
+
+
+# What `_wrapper_line` takes, to be rendered later.
+_Unrendered: TypeAlias = tuple[str, str, MutableMapping[str, Any], float]
+# Values that are the same when they are rendered later.
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
+
+class _Writer(logging.Handler):
+    """Writes lines to the rotated file and to standard error: at once, or in a busy second every 50 ms together.
+
+    A thousand badges a second are a thousand audit lines; to render and write each by itself would cost more than the
+    badges. What is above INFO never waits, nor does what was held before it.
+    """
+
+    def __init__(self, file: Path | None, *, console: bool) -> None:
+        super().__init__()
+        self._file = None
+        self._size = 0
+        if file is not None:
+            self._file = logging.handlers.RotatingFileHandler(file, backupCount=LOG_FILES - 1, encoding="utf-8")
+            self._size = file.stat().st_size
+        self._console = console
+        self._held: list[str | _Unrendered] = []
+        self._swap = threading.Lock()  # of `_held`; the handler's own lock is held while lines are written
+        self._second, self._lines = 0, 0
+        self._wake, self._ended = threading.Event(), threading.Event()
+        self._later: threading.Thread | None = None
+        self.setFormatter(_Lines())
+
+    def hold(self, event: _Unrendered) -> bool:
+        """Keep an event for the next round. False if it should be written now: this is not a busy second."""
+        second = int(event[3])
+        if second != self._second:
+            self._second, self._lines = second, 0
+        self._lines += 1
+        if self._lines <= _BUSY_LINES or self._ended.is_set() or not _PLAIN.issuperset(map(type, event[2].values())):
+            return False
+        with self._swap:
+            self._held.append(event)
+        if not self._wake.is_set():
+            self._write_later()
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+            with self._swap:
+                self._held.append(line)
+            self._write()
+        except Exception:  # noqa: BLE001 - as every handler of the standard library: a log must not end the gateway
+            self.handleError(record)
+
+    def close(self) -> None:
+        self._ended.set()
+        self._wake.set()
+        if self._later is not None:
+            self._later.join()
+        self._write_held()
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+    def _write_later(self) -> None:
+        self._wake.set()
+        if self._later is None:
+            self._later = threading.Thread(target=self._write_what_is_held, name="log", daemon=True)
+            self._later.start()
+
+    def _write_what_is_held(self) -> None:
+        while self._wake.wait() and not self._ended.wait(_BUSY_SECONDS):
+            self._wake.clear()
+            self._write_held()
+
+    def _write_held(self) -> None:
+        self.acquire()
+        try:
+            self._write()
+        except (OSError, ValueError):
+            pass  # the disk is full or standard error is closed: the next line is told so
+        finally:
+            self.release()
+
+    def _write(self) -> None:
+        with self._swap:
+            held, self._held = self._held, []
+        lines = [f"{each if isinstance(each, str) else _wrapper_line(*each)}\n" for each in held]
+        if not lines:
+            return
+        if self._console:
+            sys.stderr.write("".join(lines))
+            sys.stderr.flush()
+        if self._file is not None:
+            self._write_file(self._file, lines)
+
+    def _write_file(self, file: logging.handlers.RotatingFileHandler, lines: list[str]) -> None:
+        start = 0
+        file.stream = file.stream or file._open()
+        for place, line in enumerate(lines):
+            size = len(line.encode("utf-8", "replace"))
+            if self._size and self._size + size > LOG_FILE_BYTES:
+                file.stream.write("".join(lines[start:place]))
+                file.doRollover()
+                start, self._size = place, 0
+            self._size += size
+        file.stream.write("".join(lines[start:]))
+        file.stream.flush()
+
+
+# The handler that `configure` installed.
+_writer: _Writer | None = None
+
+
 def configure(file: Path | None, *, console: bool, level: str = "INFO") -> None:
     """Send all log lines to `file` (rotated, bounded) and, if `console`, to standard error.
 
     Called once by the composition root. A file that can't be written is not fatal: the console gets the lines.
     """
-    handlers: list[logging.Handler] = []
-    trouble = None
+    global _writer  # noqa: PLW0603 - one log a process
+    trouble, writer = None, None
     if file is not None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(
-                logging.handlers.RotatingFileHandler(
-                    file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8"
-                )
-            )
+            writer = _Writer(file, console=console)
         except OSError as error:
             trouble = error
-    if console or not handlers:
-        handlers.append(logging.StreamHandler(sys.stderr))
-    root = logging.getLogger()
     close()
-    for handler in handlers:
-        handler.setFormatter(
-            structlog.stdlib.ProcessorFormatter(
-                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _wrapper_line],
-                foreign_pre_chain=[
-                    structlog.stdlib.add_logger_name,
-                    structlog.stdlib.add_log_level,
-                    _local_timestamp,
-                ],
-            )
-        )
-        root.addHandler(handler)
+    root = logging.getLogger()
+    _writer = writer or _Writer(None, console=True)
+    root.addHandler(_writer)
     root.setLevel(level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of its start and end; so do we
     if trouble is not None:
@@ -144,11 +258,8 @@ def _through_logging() -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.add_log_level,
             structlog.stdlib.PositionalArgumentsFormatter(),
-            _local_timestamp,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            _hand_over,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -158,15 +269,17 @@ def _through_logging() -> None:
 
 def close() -> None:
     """Flush and drop our handlers: what is logged later goes where Python's own logging puts it."""
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
-            root.removeHandler(handler)
-            handler.close()
+    global _writer
+    writer, _writer = _writer, None
+    if writer is not None:
+        logging.getLogger().removeHandler(writer)
+        writer.close()
 
 
-def _local_timestamp(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    import datetime  # noqa: PLC0415 - only here
-
-    event["timestamp"] = datetime.datetime.now().astimezone()  # noqa: TID251 - a log line is stamped when written
-    return event
+def _hand_over(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> NoReturn:
+    """To Python's logging, which knows the places. Not through `logger.info`, which looks for its caller first."""
+    now = time.time()  # noqa: TID251 - a log line is stamped when written
+    if _writer is None or method != "info" or not _writer.hold((method, logger.name, event, now)):
+        line = _wrapper_line(method, logger.name, event, now)
+        logger.handle(_Ready(logger.name, _NUMBERS.get(method, logging.INFO), "", 0, line, None, None))
+    raise structlog.DropEvent

@@ -11,7 +11,11 @@ from plantgate.model.status import PartStatus
 
 @dataclass(slots=True)
 class Figures:
-    """Counts since the gateway started; the texts are empty until there is something to say."""
+    """Counts since the gateway started; the texts are empty until there is something to say.
+
+    `shed` are badges over the reader's budget, `dropped` datagrams that came faster than they were decoded, `doubtful`
+    messages whose fields are a guess or hold bytes that $SCRDR does not know. `last_heard` is microseconds UTC.
+    """
 
     badges: int = 0
     accepted: int = 0
@@ -19,7 +23,11 @@ class Figures:
     errors: int = 0
     reconnects: int = 0
     bad_lines: int = 0
+    doubtful: int = 0
     commands: int = 0
+    shed: int = 0
+    dropped: int = 0
+    last_heard: int | None = None
     last_card: str = ""
     last_verdict: str = ""
     last_error: str = ""
@@ -39,14 +47,18 @@ class Figures:
                 **address,
                 "last_card": self.last_card,
                 "last_verdict": self.last_verdict,
+                "last_heard": None if self.last_heard is None else self.last_heard // 1_000,
                 "badges": self.badges,
                 "accepted": self.accepted,
                 "denied": self.denied,
                 "repeats": repeats,
+                "shed": self.shed,
+                "dropped": self.dropped,
                 "commands": self.commands,
                 "reconnects": self.reconnects,
                 "errors": self.errors,
                 "bad_lines": self.bad_lines,
+                "doubtful": self.doubtful,
                 "last_error": self.last_error,
                 "checksum": self.checksum,
             },

@@ -1,4 +1,4 @@
-"""How the connection to a reader is, in words a person can act on, and how often that is logged."""
+"""How the connection to a reader is, in words a person can act on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from enum import StrEnum
 
 from plantgate.errors import Unavailable
 from plantgate.model.status import Health
-from plantgate.runtime.clock import Clock
 
 
 class LinkState(StrEnum):
+    """`LISTENING` is the only state of a reader that sends datagrams: there is nothing to connect."""
+
     CONNECTING = "connecting"
     CONNECTED = "connected"
+    LISTENING = "listening"
     BUSY = "busy"
     REFUSED = "refused"
     DEAD = "dead"
@@ -21,21 +23,39 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`reason` says what is wrong, `next_step` what to do; both empty when nothing is."""
+    """`reason` says what is wrong, `next_step` what to do; both empty when nothing is. `up`: the reader can be used."""
 
     state: LinkState
     reason: str = ""
     next_step: str = ""
+    up: bool = False
 
     @property
     def health(self) -> Health:
-        if self.state is LinkState.CONNECTED:
+        if self.up:
             return Health.FAILED if self.reason else Health.OK
-        return Health.STARTING if self.state is LinkState.CONNECTING else Health.FAILED
+        waiting = self.state in (LinkState.CONNECTING, LinkState.LISTENING)
+        return Health.STARTING if waiting else Health.FAILED
 
 
 CONNECTING = Link(LinkState.CONNECTING)
-CONNECTED = Link(LinkState.CONNECTED)
+CONNECTED = Link(LinkState.CONNECTED, up=True)
+HEARD = Link(LinkState.LISTENING, up=True)
+
+
+def listening(where: str, local_port: int) -> Link:
+    """Nothing has been heard yet of a reader that sends datagrams."""
+    return Link(
+        LinkState.LISTENING,
+        f"nothing was heard of {where} yet: a reader in UDP mode has no heartbeat",
+        f"show it a card; if that changes nothing: register 02C0 = 44 (Smart Reader, UDP), 02A0 = 00xxxx01xx, 0294 this"
+        f" gateway's address, 0285 its port {local_port}, and the firewall lets UDP {local_port} in",
+    )
+
+
+def stranger(link: Link, count: int, last: str) -> Link:
+    """`link` of a reader that is silent while datagrams come from an address that nobody is configured with."""
+    return Link(link.state, f"{link.reason}; {count} datagrams came from others, the last from {last}", link.next_step)
 
 
 def busy(where: str) -> Link:
@@ -68,35 +88,29 @@ def not_connected(error: Unavailable) -> Link:
     return Link(LinkState.DEAD, error.message, error.hint)
 
 
-def other_language(detail: str) -> Link:
+def no_hello(where: str) -> Link:
+    """Connected, and silent where it was not before: the system took the connection, the reader has not."""
     return Link(
         LinkState.CONNECTED,
-        f"nothing that it sent was a $SCRDR message ({detail})",
-        "set the network format to $SCRDR: register 02A0 = 00xxxx01xx (the factory setting is JSON), then restart it",
+        f"{where} took the connection but does not say hello as it did before: it may still be held by another host",
+        "it gives the place free when that host hangs up or its own time runs out; restarting the reader helps at once",
+        up=True,
     )
 
 
-class LogBudget:
-    """At most `burst` lines at once and one a minute after that, so that a flapping reader can't fill the log.
+def other_language(link: Link, detail: str) -> Link:
+    return Link(
+        link.state,
+        f"nothing that it sent was a $SCRDR message ({detail})",
+        "set the network format to $SCRDR: register 02A0 = 00xxxx01xx (the factory setting is JSON), then restart it",
+        up=link.up,
+    )
 
-    `allow` gives None, or how many lines were left out since the last one.
-    """
 
-    def __init__(self, clock: Clock, burst: int = 4, seconds: float = 60.0) -> None:
-        self._clock = clock
-        self._burst = float(burst)
-        self._seconds = seconds
-        self._tokens = float(burst)
-        self._at = clock.mono()
-        self._left_out = 0
-
-    def allow(self) -> int | None:
-        now = self._clock.mono()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) / self._seconds)
-        self._at = now
-        if self._tokens < 1.0:
-            self._left_out += 1
-            return None
-        self._tokens -= 1.0
-        left_out, self._left_out = self._left_out, 0
-        return left_out
+def too_fast(link: Link, most: int) -> Link:
+    return Link(
+        link.state,
+        f"it tells more than {most} badges a second: the others are left out",
+        "no door has so many people: look what is behind that address, or set the read interval (register 02A1)",
+        up=link.up,
+    )

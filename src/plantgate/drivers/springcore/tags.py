@@ -1,13 +1,11 @@
-"""The tags of a reader and what fills them."""
+"""The tags of a reader."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from plantgate.model.quality import Quality
-from plantgate.model.seams import BatchSink
 from plantgate.model.tag import DEFAULT_PROVIDER, TagDefinition
-from plantgate.model.value import Batch, DataType, Scalar
+from plantgate.model.value import DataType, Scalar
 
 CONNECTED = "Connected"
 LAST_CARD = "LastCard"
@@ -19,8 +17,8 @@ ERRORS = "Errors"
 RECONNECTS = "Reconnects"
 
 _TAGS: tuple[tuple[str, DataType, Scalar, str], ...] = (
-    (CONNECTED, DataType.BOOLEAN, False, "the connection to the reader is up"),
-    (LAST_CARD, DataType.STRING, "", "TagId of the last card, upper-case hex"),
+    (CONNECTED, DataType.BOOLEAN, False, "the connection to the reader is up; of a UDP reader: it was heard"),
+    (LAST_CARD, DataType.STRING, "", "the last card, by its last four characters"),
     (LAST_VERDICT, DataType.STRING, "", "accepted or denied: the last decision"),
     (BADGES, DataType.INT8, 0, "cards shown since the gateway started, repeats not counted"),
     (ACCEPTED, DataType.INT8, 0, "badges accepted since the gateway started"),
@@ -43,32 +41,12 @@ def reader_tag_definitions(name: str) -> list[TagDefinition]:
 
 
 class ReaderTags:
-    """Collects new values of one reader's tags and publishes them as one batch.
+    """The tags of one reader. `ids` maps tag paths to tag ids; a path that is not in it is not published."""
 
-    `ids` maps tag paths to tag ids; a path that is not in it is not published.
-    """
-
-    def __init__(self, reader: str, ids: Mapping[str, int], sink: BatchSink) -> None:
+    def __init__(self, reader: str, ids: Mapping[str, int], put: Callable[[int, Scalar], None]) -> None:
         self._ids = {tag: ids[path] for tag, *_ in _TAGS if (path := tag_path(reader, tag)) in ids}
-        self._sink = sink
-        self._changed: dict[str, Scalar] = {}
+        self._put = put
 
     def set(self, tag: str, value: Scalar) -> None:
         if tag in self._ids:
-            self._changed[tag] = value
-
-    def publish(self, now: int) -> None:
-        """Hand over what was set since the last time; `now` is microseconds UTC."""
-        if not self._changed:
-            return
-        changed, self._changed = self._changed, {}
-        count = len(changed)
-        self._sink.publish(
-            Batch(
-                tags=[self._ids[tag] for tag in changed],
-                values=list(changed.values()),
-                qualities=[int(Quality.GOOD)] * count,
-                times=[now] * count,
-                arrived=now,
-            )
-        )
+            self._put(self._ids[tag], value)
