@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("startup", "badge", "modbus", "protocols", "historian", "web", "ports")
+NAMES = ("startup", "badge", "readers", "access", "modbus", "protocols", "historian", "web", "ports")
 
 
 def main() -> int:

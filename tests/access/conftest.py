@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
 from plantgate.errors import StorageError
 from plantgate.model.badge import AccessDecision, JournalEntry
 from plantgate.model.command import DONE, Command, Origin, SignalReader, Verdict, WriteTag
+from plantgate.model.journal import EVERY_ENTRY, ChainHead, ExportForm, JournalCheck, JournalFilter
 from plantgate.runtime.clock import ManualClock
 
 
@@ -59,7 +60,21 @@ class FakeJournal:
         self._order.append("journal")
         return JournalEntry(len(self.rows), decision)
 
-    async def newest(self, limit: int, before: int | None = None) -> Sequence[JournalEntry]:
+    async def newest(
+        self, limit: int, before: int | None = None, wanted: JournalFilter = EVERY_ENTRY
+    ) -> Sequence[JournalEntry]:
+        raise NotImplementedError
+
+    def entries(self, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[Sequence[JournalEntry]]:
+        raise NotImplementedError
+
+    def export(self, form: ExportForm, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+
+    async def head(self) -> ChainHead:
+        raise NotImplementedError
+
+    async def verify(self) -> JournalCheck:
         raise NotImplementedError
 
 

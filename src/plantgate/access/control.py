@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from plantgate.access.backlog import SharedBacklog
+from plantgate.access.cardkey import last4
 from plantgate.access.door import Door
-from plantgate.access.rules import CardList, Ruling
+from plantgate.access.effects import BadgeWrites
+from plantgate.access.origin import AccessOrigin
+from plantgate.access.permits import Permits
 from plantgate.errors import PlantgateError
 from plantgate.limits import ACCESS_ANSWERS, ACCESS_JOURNAL_BACKLOG
+from plantgate.model.access import Ruling
 from plantgate.model.badge import AccessDecision, AccessVerdict, BadgeRead, JournalEntry, Move
-from plantgate.model.command import Origin, ReaderAction, SignalReader
+from plantgate.model.command import ReaderAction, SignalReader
 from plantgate.model.seams import CommandGate, DecisionJournal, DecisionSink
 from plantgate.model.status import Health, PartStatus
 from plantgate.model.value import Batch
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.log import get_logger, printable
-from plantgate.runtime.queues import Backlog
 from plantgate.runtime.tasks import TaskGroup
 
 _log = get_logger("access")
@@ -40,16 +46,31 @@ class Counters:
     journal_error: str = ""
 
 
+class Judge(Protocol):
+    """What decides, from memory: the desk."""
+
+    def rule(self, reader: str, credential: str, at: int) -> Ruling: ...
+
+    def entered(self, decision: AccessDecision) -> None:
+        """Told at once, so that the next badge of the same holder is decided with it."""
+        ...
+
+    def not_entered(self, decision: AccessDecision) -> None:
+        """The reply or the door failed after all."""
+        ...
+
+
 class AccessControl:
     """Implements `BadgeSink` and `ChangeSink`.
 
-    The reply leaves before the disk is asked: the journal is fsynced afterwards, in order, and only then are the sinks
-    (page, tags) told. `doors` maps a reader's name to the door beside it, `strikes` a strike's tag id to its door.
+    A decision asks memory only. The reply leaves before the disk is asked: the journal is fsynced afterwards, in order,
+    and only then are the sinks (page, tags) told. `doors` maps a reader's name to the door beside it, `strikes` a
+    strike's tag id to its door.
     """
 
     def __init__(
         self,
-        cards: CardList,
+        judge: Judge,
         doors: Mapping[str, Door],
         strikes: Mapping[int, Door],
         gate: CommandGate,
@@ -57,8 +78,13 @@ class AccessControl:
         sinks: Sequence[DecisionSink],
         clock: Clock,
         tasks: TaskGroup,
+        *,
+        writes: BadgeWrites | None = None,
+        permits: Permits | None = None,
     ) -> None:
-        self._cards = cards
+        self._judge = judge
+        self._writes = writes
+        self._permits = permits
         self._doors = doors
         self._strikes = strikes
         self._every_door = {id(door): door for door in (*doors.values(), *strikes.values())}.values()
@@ -67,10 +93,11 @@ class AccessControl:
         self._sinks = sinks
         self._clock = clock
         self._tasks = tasks
-        self._backlog: Backlog[AccessDecision] = Backlog(ACCESS_JOURNAL_BACKLOG)
+        self._backlog: SharedBacklog[AccessDecision] = SharedBacklog(ACCESS_JOURNAL_BACKLOG)
         self._stored = asyncio.Event()
         self._stored.set()
         self._answers: set[asyncio.Task[None]] = set()
+        self._answering: Counter[str] = Counter()
         self._stopping = False
         self._started_at = clock.wall()
         self.decisions: dict[tuple[str, AccessVerdict], int] = {}
@@ -80,9 +107,11 @@ class AccessControl:
         self._tasks.spawn("journal", self._journal_decisions, restart=True)
         for door in self._every_door:
             self._tasks.spawn(f"door-{door.settings.name}", door.run, restart=True)
+        if self._writes is not None:
+            self._writes.start()
 
     async def stop(self) -> None:
-        """Finish the answers under way, then release every strike that is on and store what was decided.
+        """Finish the answers under way, then release every strike and pulse that is on and store what was decided.
 
         Drivers must still be running; badges that they report from now on are shed. No strike is left on by an answer
         that comes late, and no decision is lost because its task is cancelled.
@@ -93,7 +122,10 @@ class AccessControl:
                 await asyncio.wait(self._answers, timeout=_LAST_ANSWERS_SECONDS)
             for task in self._answers:
                 task.cancel()
-        await asyncio.gather(self._last_stored(), *(door.close() for door in self._every_door))
+        closing = [door.close() for door in self._every_door]
+        if self._writes is not None:
+            closing.append(self._writes.close())
+        await asyncio.gather(self._last_stored(), *closing)
         await self._tasks.stop()
         await self._store()
 
@@ -105,32 +137,33 @@ class AccessControl:
     # BadgeSink
 
     def badge(self, read: BadgeRead) -> None:
-        if read.move is Move.REMOVED or not read.uid:
+        if read.move is Move.REMOVED or not (read.uid or read.credential):
             return
-        if self._stopping or len(self._answers) >= ACCESS_ANSWERS:
+        reader = read.reader
+        if self._stopping or not self._has_room(reader):
             self.counters.shed += 1
             return
-        ruling = self._cards.rule(read.reader, read.uid)
-        key = (read.reader, ruling.verdict)
-        self.decisions[key] = self.decisions.get(key, 0) + 1
-        task = self._tasks.spawn("answer", lambda: self._answer(read, ruling))
+        self._answering[reader] += 1
+        task = self._tasks.spawn("answer", lambda: self._answer(read))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
+        task.add_done_callback(lambda _: self._answered(reader))
 
-    async def _answer(self, read: BadgeRead, ruling: Ruling) -> None:
-        """Reply first: a person stands there. Then the door. Journaled in any case, as far as it came."""
+    def _has_room(self, reader: str) -> bool:
+        """As in `SharedBacklog`: whoever else comes finds room, however fast this reader is."""
+        return self._answering[reader] < ACCESS_ANSWERS - len(self._answers)
+
+    def _answered(self, reader: str) -> None:
+        self._answering[reader] -= 1
+
+    async def _answer(self, read: BadgeRead) -> None:
+        """Reply first: a person stands there. Then door and effects. Journaled in any case, as far as it came."""
+        ruling, decision = self._decide(read)
         accepted = ruling.verdict is AccessVerdict.ACCEPTED
-        decision = AccessDecision(
-            reader=read.reader,
-            uid=printable(read.uid),
-            holder=ruling.holder,
-            at=read.received_at,
-            verdict=ruling.verdict,
-            reason=ruling.reason,
-            reply_error=_INTERRUPTED,
-        )
         try:
             decision = await self._reply(decision, read, ReaderAction.ACCEPT if accepted else ReaderAction.DENY)
+            if self._writes is not None:
+                self._writes.badge(read.reader, ruling)  # in tasks of its own: the strike below goes first
             door = self._doors.get(read.reader)
             if accepted and door is not None:
                 replied = decision
@@ -138,12 +171,23 @@ class AccessControl:
                 opened = await door.open(read.reader)
                 decision = _with_door(replied, door, "" if opened.done else opened.message)
         finally:
+            if decision.reply_error:
+                self._judge.not_entered(decision)
             self._keep(decision)
 
+    def _decide(self, read: BadgeRead) -> tuple[Ruling, AccessDecision]:
+        """Nothing is awaited from here to the presence: of two badges that come together the second meets the first."""
+        ruling = self._judge.rule(read.reader, read.credential, read.received_at)
+        decision = _decision(read, ruling)
+        self._judge.entered(decision)
+        if self._permits is not None:
+            self._permits.badge(read.reader, ruling)
+        key = (read.reader, ruling.verdict)
+        self.decisions[key] = self.decisions.get(key, 0) + 1
+        return ruling, decision
+
     async def _reply(self, decision: AccessDecision, read: BadgeRead, action: ReaderAction) -> AccessDecision:
-        reply = await self._gate.submit(
-            SignalReader(read.reader, action), Origin(f"access:{read.reader}", may_write=True)
-        )
+        reply = await self._gate.submit(SignalReader(read.reader, action), AccessOrigin.of(read.reader))
         if not reply.done:
             return replace(decision, reply_error=reply.message or "the reply failed")
         return replace(decision, latency_us=(self._clock.mono_ns() - read.received_mono) // 1_000, reply_error="")
@@ -151,6 +195,8 @@ class AccessControl:
     # ChangeSink
 
     def changed(self, batch: Batch) -> None:
+        if self._writes is not None:
+            self._writes.changed(batch)
         if not self._strikes:
             return
         for position, tag in enumerate(batch.tags):
@@ -165,11 +211,12 @@ class AccessControl:
             await self._store()
 
     def _keep(self, decision: AccessDecision) -> None:
-        if self._backlog.put(decision):
+        if self._backlog.put(decision.reader, decision):
             self._stored.clear()
             return
         self.counters.unjournaled += 1
-        self._journal_fails(f"the disk is slow: {ACCESS_JOURNAL_BACKLOG} decisions wait for it", "")
+        waiting = f"{len(self._backlog)} decisions wait for it"
+        self._journal_fails(f"the disk is slow: {waiting}, and reader {decision.reader} has its share of them", "")
 
     async def _store(self) -> None:
         """A group at a time: the journal has one fsync for all of it, and a cancelled append costs no more than it."""
@@ -202,7 +249,7 @@ class AccessControl:
         self.counters.journal_error = reason
 
     def status(self) -> list[PartStatus]:
-        """A tile per door, and one for the journal while it fails."""
+        """A tile per door, one for each tag that a badge could not write, and one for the journal while it fails."""
         tiles = [
             PartStatus(
                 "door",
@@ -215,6 +262,8 @@ class AccessControl:
             )
             for door in self._strikes.values()
         ]
+        if self._writes is not None:
+            tiles += self._writes.status()
         if self.counters.journal_error or self.counters.unjournaled:
             tiles.append(
                 PartStatus(
@@ -231,6 +280,29 @@ class AccessControl:
                 )
             )
         return tiles
+
+
+def _decision(read: BadgeRead, ruling: Ruling) -> AccessDecision:
+    """As it stands before anything was sent. The card's number goes no further than this.
+
+    A card without a credential is nobody's and must not become somebody's: it has no hash either.
+    """
+    return AccessDecision(
+        reader=read.reader,
+        card=ruling.card if read.credential else "",
+        last4=ruling.last4 or printable(last4(read.credential or read.uid)),
+        at=read.received_at,
+        verdict=ruling.verdict,
+        why=ruling.why,
+        reason=ruling.reason,
+        holder_id=ruling.holder_id,
+        holder=ruling.holder,
+        rule=ruling.rule,
+        enters=ruling.enters,
+        leaves=ruling.leaves,
+        remark=ruling.remark,
+        reply_error=_INTERRUPTED,
+    )
 
 
 def _with_door(replied: AccessDecision, door: Door, problem: str) -> AccessDecision:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from plantgate.model.command import Origin, Outcome, Verdict, WriteTag
+from plantgate.access.origin import AccessOrigin
+from plantgate.model.command import Outcome, Verdict, WriteTag
 from plantgate.model.quality import is_good
 from plantgate.model.seams import CommandGate
 from plantgate.runtime.clock import Clock
@@ -112,4 +113,4 @@ class Door:
 
     async def _write(self, on: bool, actor: str) -> Verdict:
         command = WriteTag(self.settings.strike, on)
-        return await self._gate.submit(command, Origin(f"access:{actor}", may_write=True))
+        return await self._gate.submit(command, AccessOrigin.of(actor))
