@@ -1,8 +1,8 @@
 """The badge journal: every access decision, on disk before it is reported.
 
-One SQLite file, `DIR/state/journal.sqlite`. Decisions that arrive while a commit runs go into the next one together, so
-that a crowd at the doors costs one fsync and not one each. `id` is AUTOINCREMENT: it never comes back, not even after
-the oldest entries were deleted.
+One SQLite file, `DIR/state/journal.sqlite`: see journal_schema.py. Decisions that arrive while a commit runs go into
+the next one together, so that a crowd at the doors costs one fsync and not one each. An id that was told never comes
+back, not even after the oldest entries were deleted.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from plantgate.errors import Overload, StorageError
-from plantgate.historian import database
+from plantgate.historian import journal_schema as schema
+from plantgate.historian.journal_reading import JournalReader
 from plantgate.limits import JOURNAL_EVENTS, JOURNAL_WAITING
-from plantgate.model.badge import AccessDecision, AccessVerdict, JournalEntry
+from plantgate.model.badge import AccessDecision, JournalEntry
+from plantgate.model.journal import EVERY_ENTRY, ChainHead, ExportForm, JournalCheck, JournalFilter
 from plantgate.model.status import Health, PartStatus
+from plantgate.runtime import sqlite_file
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.files import private_folder
 from plantgate.runtime.log import get_logger
@@ -27,22 +30,6 @@ from plantgate.runtime.worker import Worker
 
 _log = get_logger("journal")
 
-FILE_NAME: Final = "journal.sqlite"
-APPLICATION: Final = 0x70674A31  # "pgJ1"
-VERSION: Final = 1
-SCHEMA: Final = """
-CREATE TABLE decision(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, reader TEXT NOT NULL,
-                      uid TEXT NOT NULL, holder TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
-                      door TEXT NOT NULL, latency_us INTEGER, reply_error TEXT NOT NULL);
-"""
-_INSERT: Final = """
-INSERT INTO decision(at, reader, uid, holder, verdict, reason, door, latency_us, reply_error)
-VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_NEWEST: Final = """
-SELECT id, at, reader, uid, holder, verdict, reason, door, latency_us, reply_error
-FROM decision WHERE id < ? ORDER BY id DESC LIMIT ?
-"""
 _MOST_PER_COMMIT: Final = 1_000
 _WAL_BYTES: Final = 1_048_576
 _TRIM_EVERY: Final = 1_000
@@ -55,15 +42,19 @@ class Journal:
         self,
         data: Path,
         clock: Clock,
+        card_of: schema.CardOf,
         *,
         most: int = JOURNAL_EVENTS,
-        connect: database.Connect = database.connect,
+        connect: sqlite_file.Connect = sqlite_file.connect,
     ) -> None:
-        self._path = data / "state" / FILE_NAME
+        """`card_of` hides the card numbers of a file of version 1: number -> (keyed hash, last characters)."""
+        self._path = data / "state" / schema.FILE_NAME
         self._clock = clock
+        self._card_of = card_of
         self._most = most
         self._connect = connect
         self._worker = Worker("journal")
+        self._reader = JournalReader(self._path, clock)
         self._db: sqlite3.Connection | None = None
         self._waiting: deque[tuple[AccessDecision, asyncio.Future[JournalEntry]]] = deque()
         self._wake = asyncio.Event()
@@ -75,10 +66,15 @@ class Journal:
         self._since = clock.wall()
         self._set_aside = ""
         self._untrimmed = 0
-        self._acknowledged: int | None = None  # None: nothing has failed, or been written, since start
+        self._last: tuple[int, bytes] | None = None  # id and hash of what was told last; None: not opened yet
         self._failed = False
         self.stored = 0
         self.failures = 0
+
+    @property
+    def waiting(self) -> int:
+        """Decisions that wait for the disk."""
+        return len(self._waiting)
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -98,6 +94,9 @@ class Journal:
         await self._tasks.stop()
         await self._worker.run(self._close)
         await self._worker.close()
+        await self._reader.close()
+        if self._last is not None:
+            _log.info("the badge journal is closed", head=self._last[0], hash=self._last[1].hex())
 
     def _open(self) -> None:
         if self._db is not None:
@@ -105,7 +104,7 @@ class Journal:
         try:
             self._db = self._connected()
         except StorageError as error:
-            if error.code != database.DAMAGED:
+            if error.code != sqlite_file.DAMAGED:
                 raise
             self._replace(error)
 
@@ -114,38 +113,53 @@ class Journal:
             private_folder(self._path.parent)
             connection = self._connect(self._path)
         except (sqlite3.Error, OSError) as error:
-            raise database.storage_error(self._path, error) from error
+            raise sqlite_file.storage_error(self._path, error) from error
         try:
-            database.prepare(connection, self._path, APPLICATION, VERSION, SCHEMA)
+            self._prepare(connection)
             # What an earlier failure may have left in SQLite's log is written and fsynced anew before it is trusted.
-            database.checkpoint(connection, "TRUNCATE")
-            if self._failed and self._acknowledged is not None:
+            sqlite_file.checkpoint(connection, "TRUNCATE")
+            if self._failed and self._last is not None:
                 # Appends that were reported as failed may be there all the same; their owners may have tried again.
-                connection.execute("DELETE FROM decision WHERE id > ?", (self._acknowledged,))
-            elif self._acknowledged is None:
-                (self._acknowledged,) = connection.execute("SELECT coalesce(max(id), 0) FROM decision").fetchone()
+                connection.execute("DELETE FROM decision WHERE id > ?", (self._last[0],))
+                schema.forget_ids(connection, self._last[0])
+            elif self._last is None:
+                self._last = schema.last_link(connection)
+                self._say_head(connection, *self._last)
             self._failed = False
         except sqlite3.Error as error:
-            database.discard(connection)
-            raise database.storage_error(self._path, error) from error
+            sqlite_file.discard(connection)
+            raise sqlite_file.storage_error(self._path, error) from error
         except StorageError:
-            database.discard(connection)
+            sqlite_file.discard(connection)
             raise
         return connection
 
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        sqlite_file.prepare(connection, self._path, schema.APPLICATION, schema.VERSION, schema.SCHEMA)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < schema.VERSION:
+            _log.info("the badge journal gets its new format: cards as keyed hashes, a chain of hashes")
+            schema.migrate(connection, self._card_of)
+
+    def _say_head(self, connection: sqlite3.Connection, number: int, last: bytes) -> None:
+        """In the log the head vouches for what is in the file, whoever may write that file."""
+        _log.info("the badge journal is open", head=number, hash=last.hex())
+        if schema.missing_at_the_end(connection):
+            _log.error("entries are missing at the end of the badge journal", after=number)
+
     def _replace(self, error: StorageError) -> None:
         try:
-            kept = database.set_aside(self._path, self._clock.wall())
+            kept = sqlite_file.set_aside(self._path, self._clock.wall())
         except OSError as failure:
-            raise database.storage_error(self._path, failure) from failure
-        self._set_aside, self._acknowledged = kept.name, None
+            raise sqlite_file.storage_error(self._path, failure) from failure
+        self._set_aside, self._last = kept.name, None
         _log.error("the badge journal is damaged and was set aside", kept_as=str(kept), error=error.message)
         self._db = self._connected()
 
     def _close(self) -> None:
         connection, self._db = self._db, None
         if connection is not None:
-            database.discard(connection)
+            sqlite_file.discard(connection)
 
     # --- appending --------------------------------------------------------------------------------------
 
@@ -196,47 +210,36 @@ class Journal:
     def _insert(self, decisions: Sequence[AccessDecision]) -> list[JournalEntry]:
         self._open()
         assert self._db is not None
+        assert self._last is not None
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            ids = [self._insert_one(self._db, decision) for decision in decisions]
-            self._trim(self._db, ids)
+            first = schema.given_ids(self._db) + 1
+            rows = (schema.row_of(number, decision) for number, decision in enumerate(decisions, first))
+            chain = list(schema.chained(self._last[1], rows))
+            self._db.executemany(schema.INSERT, chain)
+            self._trim(self._db, first, len(chain))
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._failed = True
             self._close()  # its fsync is not tried again; the next append opens the file anew
-            raise database.storage_error(self._path, error) from error
-        self._acknowledged = ids[-1]
+            raise sqlite_file.storage_error(self._path, error) from error
+        self._last = (chain[-1][0], chain[-1][-1])
         self._tidy()
-        return [JournalEntry(number, decision) for number, decision in zip(ids, decisions, strict=True)]
+        return [JournalEntry(number, decision) for number, decision in enumerate(decisions, first)]
 
-    def _insert_one(self, connection: sqlite3.Connection, decision: AccessDecision) -> int:
-        cursor = connection.execute(
-            _INSERT,
-            (
-                decision.at,
-                *map(_text, (decision.reader, decision.uid, decision.holder)),
-                decision.verdict.value,
-                *map(_text, (decision.reason, decision.door)),
-                decision.latency_us,
-                _text(decision.reply_error),
-            ),
-        )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
-
-    def _trim(self, connection: sqlite3.Connection, added: Sequence[int]) -> None:
+    def _trim(self, connection: sqlite3.Connection, first: int, count: int) -> None:
         """Keep the newest `most`; looked at every 1,000 entries."""
-        self._untrimmed += len(added)
+        self._untrimmed += count
         if self._untrimmed >= min(_TRIM_EVERY, self._most):
             self._untrimmed = 0
-            connection.execute("DELETE FROM decision WHERE id <= ?", (added[-1] - self._most,))
+            schema.trim(connection, first + count - 1 - self._most)
 
     def _tidy(self) -> None:
         assert self._db is not None
         try:
-            wal = self._path.with_name(f"{FILE_NAME}-wal")
+            wal = self._path.with_name(f"{schema.FILE_NAME}-wal")
             if wal.exists() and wal.stat().st_size > _WAL_BYTES:
-                database.checkpoint(self._db, "PASSIVE")
+                sqlite_file.checkpoint(self._db, "PASSIVE")
         except (sqlite3.Error, OSError) as error:
             # The entries are safe in SQLite's log; the next append opens the file anew and writes the log out first.
             _log.warning("the badge journal's checkpoint failed", error=str(error))
@@ -244,21 +247,33 @@ class Journal:
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    async def newest(self, limit: int, before: int | None = None) -> Sequence[JournalEntry]:
+    async def newest(
+        self, limit: int, before: int | None = None, wanted: JournalFilter = EVERY_ENTRY
+    ) -> Sequence[JournalEntry]:
         """Up to `limit` entries, newest first, with ids below `before`. Raises StorageError."""
-        return await self._worker.run(self._newest, limit, before)
+        last = (await self.head()).id + 1
+        return await self._reader.newest(limit, last if before is None else min(before, last), wanted)
 
-    def _newest(self, limit: int, before: int | None) -> list[JournalEntry]:
-        self._open()
-        assert self._db is not None
-        try:
-            rows = self._db.execute(
-                _NEWEST,
-                ((1 << 63) - 1 if before is None else before, max(0, limit)),
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise database.storage_error(self._path, error) from error
-        return [_entry(*row) for row in rows]
+    async def entries(self, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[Sequence[JournalEntry]]:
+        """All that are stored now, oldest first, in groups. Raises StorageError."""
+        async for group in self._reader.entries((await self.head()).id, wanted):
+            yield group
+
+    async def export(self, form: ExportForm, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[bytes]:
+        """The same as a file, for an audit: see `JournalReader.export`. Raises StorageError."""
+        async for piece in self._reader.export(await self.head(), form, wanted):
+            yield piece
+
+    async def head(self) -> ChainHead:
+        """The newest entry that was told as stored, and its hash. Raises StorageError."""
+        if self._db is None:
+            await self._worker.run(self._open)
+        assert self._last is not None
+        return ChainHead(self._last[0], self._last[1].hex())
+
+    async def verify(self) -> JournalCheck:
+        """Whether every entry is as it was written. Raises StorageError."""
+        return await self._reader.verify(await self.head())
 
     def _show(self, problem: StorageError | None) -> None:
         if (self._problem is None) == (problem is None):
@@ -288,24 +303,3 @@ class Journal:
                 details=details,
             )
         ]
-
-
-def _text(text: str) -> str:
-    """Lone surrogates, which a device could have sent, can't be stored as UTF-8."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _entry(
-    number: int,
-    at: int,
-    reader: str,
-    uid: str,
-    holder: str,
-    verdict: str,
-    reason: str,
-    door: str,
-    latency_us: int | None,
-    reply_error: str,
-) -> JournalEntry:
-    decision = AccessDecision(reader, uid, holder, at, AccessVerdict(verdict), reason, door, latency_us, reply_error)
-    return JournalEntry(number, decision)
