@@ -87,7 +87,8 @@ def test_list_of_an_ignition_file() -> None:
 
 def test_a_warning_stands_beside_the_answer() -> None:
     result = _run("list", "--data", str(CASES / "valid" / "plant"), "--json")
-    assert "warning: gateway.xml:8: gateway.SSLPort: not a setting; gateway.sslport is. It is ignored\n" in result.stderr
+    warning = "warning: gateway.xml:8: gateway.SSLPort: not a setting; gateway.sslport is. It is ignored\n"
+    assert warning in result.stderr
     json.loads(result.stdout)
 
 

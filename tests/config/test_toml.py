@@ -12,6 +12,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plantgate.config.badges import Access, WritePermit
 from plantgate.config.edit import edit_toml, edit_toml_bytes
 from plantgate.config.load import load
 from plantgate.config.template import GATEWAY_XML_TEXT, PLANTGATE_TOML_TEXT
@@ -165,8 +166,9 @@ def test_the_template_shows_the_true_defaults(tmp_path: Path) -> None:
         line.removeprefix("# ") if line.startswith("# ") and not line.startswith("# ---") else line
         for line in lines[start:]
     ]
-    tag = '[[tag]]\npath = "Doors/Main strike"\ntype = "Boolean"\nwritable = true\n'
-    (tmp_path / "plantgate.toml").write_text("\n".join([*lines[:start], *opened, tag]))
+    paths = ("Doors/Main strike", "Doors/Red light", "Line 1/Setpoint", "Line 1/Recipe/Name")
+    tags = [f'[[tag]]\npath = "{path}"\ntype = "Boolean"\nwritable = true\n' for path in paths]
+    (tmp_path / "plantgate.toml").write_text("\n".join([*lines[:start], *opened, *tags]))
     (tmp_path / "gateway.xml").write_text(GATEWAY_XML_TEXT)
     full = load(tmp_path, (), {})
     assert [device.name for device in full.devices] == ["PLC1"]
@@ -177,8 +179,22 @@ def test_the_template_shows_the_true_defaults(tmp_path: Path) -> None:
         )
         if name in default:
             assert getattr(device, name) == default[name], name
+    assert full.access == Access()
+    defaults = WritePermit(
+        name="setting up", tags=full.write_permits[0].tags, readers=("entrance",), groups=("setters",)
+    )
+    assert full.write_permits == (defaults,)
     (tmp_path / "plantgate.toml").write_text(PLANTGATE_TOML_TEXT)
     plain = load(tmp_path, (), {})
-    for section in ("web_server", "gateway", "web", "history", "opcua_server", "opcua_discovery", "modbus_server"):
+    for section in (
+        "web_server",
+        "gateway",
+        "web",
+        "history",
+        "opcua_server",
+        "opcua_discovery",
+        "modbus_server",
+        "access",
+    ):
         assert getattr(plain, section) == type(getattr(plain, section))(), section
     assert plain.warnings == ()

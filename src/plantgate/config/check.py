@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import msgspec
 
-from plantgate.config.document import DATABASE_SCHEMES, Card, Configuration, Database, Device, Door, Reader
+from plantgate.config.badges import WithoutData
+from plantgate.config.check_badges import BadgeChecks
+from plantgate.config.document import (
+    DATABASE_SCHEMES,
+    Card,
+    Configuration,
+    Database,
+    Device,
+    Door,
+    Reader,
+)
 from plantgate.config.fields import Entry
+from plantgate.config.origins import Origins
 from plantgate.config.overrides import canonical
 from plantgate.config.problems import Problems, did_you_mean, one_of, shown
+from plantgate.config.readers import check_readers
 from plantgate.model.tag import TagDefinition, TagKind, full_path
 from plantgate.model.value import DataType
 
@@ -24,22 +35,6 @@ AddressCheck = Callable[[TagDefinition, Device], str | None]
 
 _HEX = re.compile(r"(?:[0-9A-F]{2}){1,64}\Z")
 EVERY_READER = "*"
-
-
-@dataclass(slots=True)
-class Origins:
-    """The entry of each item that was read, by section and name; for sources of errors."""
-
-    tables: dict[str, Entry] = field(default_factory=dict)
-    items: dict[tuple[str, str], Entry] = field(default_factory=dict)
-
-    def of(self, section: str, name: str, key: str) -> str:
-        entry = self.items[section, name]
-        return entry.source(key) or entry.where(None)
-
-    def scalar(self, section: str, key: str) -> str:
-        entry = self.tables.get(section)
-        return (entry.source(key) if entry is not None else None) or "default"
 
 
 class Checker:
@@ -63,10 +58,25 @@ class Checker:
         for database in draft.databases:
             self._database(database)
         self._tags(address_check)
+        self._warnings += check_readers(draft.readers, self._origins.of, self._problems)
         cards = tuple(self._card(card) for card in draft.cards)
         doors = tuple(self._door(door) for door in draft.doors)
         readers, doors = self._doors_of_readers(doors)
-        return msgspec.structs.replace(draft, cards=cards, doors=doors, readers=readers, warnings=tuple(self._warnings))
+        badges = BadgeChecks(self._origins, self._named, self._problems, self.dangling, self.readers_exist)
+        writes = tuple(badges.write(write, self._tags_by_path) for write in draft.badge_writes)
+        permits = tuple(badges.permit(permit, self._tags_by_path) for permit in draft.write_permits)
+        if draft.access.without_data is WithoutData.ACCEPT:
+            source = self._origins.scalar("access", "without_data")
+            self._warnings.append(f"{source}: while there is no access data to decide from, every badge is accepted")
+        return msgspec.structs.replace(
+            draft,
+            cards=cards,
+            doors=doors,
+            readers=readers,
+            badge_writes=writes,
+            write_permits=permits,
+            warnings=tuple(self._warnings),
+        )
 
     # listeners
 
@@ -118,17 +128,14 @@ class Checker:
         elif not web.port and not web.ssl_port:
             self._warnings.append("gateway.port and gateway.sslport are both 0: the page and /StatusPing are off")
         address = self._draft.web.address
-        try:
-            ip_address(address)
-        except ValueError:
-            if address != "localhost":
-                self._problems.add(
-                    "CFG-152",
-                    self._origins.scalar("web", "address"),
-                    "web.address",
-                    f"{shown(address)} is not an IP address",
-                    "127.0.0.1 is this machine only, 0.0.0.0 every IPv4 interface, :: every IPv6 interface",
-                )
+        if not _is_address(address) and address != "localhost":
+            self._problems.add(
+                "CFG-152",
+                self._origins.scalar("web", "address"),
+                "web.address",
+                f"{shown(address)} is not an IP address",
+                "127.0.0.1 is this machine only, 0.0.0.0 every IPv4 interface, :: every IPv6 interface",
+            )
 
     # references
 
@@ -152,12 +159,12 @@ class Checker:
         names, groups = self._named("device"), self._named("tag_group") | {"default"}
         for tag in self._draft.tags:
             if tag.group not in groups:
-                self._dangling(("tag", tag.path, "group"), "tag group", tag.group, groups)
+                self.dangling(("tag", tag.path, "group"), "tag group", tag.group, groups)
             if tag.kind is not TagKind.DEVICE:
                 continue
             if tag.device not in names:
                 key = "device" if "device" in self._origins.items["tag", tag.path].values else "address"
-                self._dangling(("tag", tag.path, key), "device", tag.device, names)
+                self.dangling(("tag", tag.path, key), "device", tag.device, names)
             elif address_check is not None and tag.device in devices:
                 problem = address_check(tag, devices[tag.device])
                 if problem is not None:
@@ -174,13 +181,13 @@ class Checker:
                 f"{shown(card.uid)} is not a card's identifier",
                 'it is hex, two digits a byte, such as "04A1B2C3D4E580"; separators do not matter',
             )
-        self._readers_exist("card", uid, card.readers, wildcard=True)
+        self.readers_exist("card", uid, card.readers, wildcard=True)
         return msgspec.structs.replace(card, uid=uid)
 
     def _door(self, door: Door) -> Door:
         strike = full_path(door.strike)
         self._strike(strike, ("door", door.name, "strike"))
-        self._readers_exist("door", door.name, door.readers, wildcard=False)
+        self.readers_exist("door", door.name, door.readers, wildcard=False)
         return msgspec.structs.replace(door, strike=strike)
 
     def _doors_of_readers(self, doors: tuple[Door, ...]) -> tuple[tuple[Reader, ...], tuple[Door, ...]]:
@@ -210,7 +217,7 @@ class Checker:
         if given in by_name:
             name = given
         elif full_path(given) not in self._named("tag"):
-            self._dangling(place, "door or tag", given, {*by_name, *self._named("tag")})
+            self.dangling(place, "door or tag", given, {*by_name, *self._named("tag")})
             return tied
         else:
             strike = full_path(given)
@@ -230,7 +237,7 @@ class Checker:
         tag = self._tags_by_path.get(path)
         if tag is None:
             if path not in self._named("tag"):
-                self._dangling(place, "tag", path, self._named("tag"))
+                self.dangling(place, "tag", path, self._named("tag"))
             return
         problem = "" if tag.data_type is DataType.BOOLEAN else f"{path} is not a Boolean tag"
         if not tag.writable:
@@ -245,13 +252,13 @@ class Checker:
                 f'set writable = true and type = "Boolean" at {where}',
             )
 
-    def _readers_exist(self, section: str, name: str, readers: Iterable[str], *, wildcard: bool) -> None:
+    def readers_exist(self, section: str, name: str, readers: Iterable[str], *, wildcard: bool) -> None:
         known = self._named("reader")
         for reader in readers:
             if reader not in known and not (wildcard and reader == EVERY_READER):
-                self._dangling((section, name, "readers"), "reader", reader, known)
+                self.dangling((section, name, "readers"), "reader", reader, known)
 
-    def _dangling(self, place: tuple[str, str, str], what: str, name: str, known: set[str]) -> None:
+    def dangling(self, place: tuple[str, str, str], what: str, name: str, known: set[str]) -> None:
         hint = f"there are: {one_of(known)}" if known else f"no {what} is configured"
         self._problems.add(
             "CFG-155",
@@ -279,3 +286,11 @@ def refuse_duplicates(section: str, named: Sequence[tuple[str, Entry]], by: str,
             )
         else:
             first[name] = entry
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -13,35 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Meta, Struct
 
-from plantgate.config.units import parse_duration
+from plantgate.config.badges import Access, BadgeWrite, WritePermit
+from plantgate.config.kinds import Count, Host, Milliseconds, Name, PeerPort, Port, Seconds, Secret
 from plantgate.limits import MODBUS_CONCURRENT_REQUESTS
 from plantgate.model.tag import TagDefinition, TagKind
 from plantgate.model.value import DataType, Scalar
-
-# `extra` of a Meta is read by fields.py: "read" turns the text of a file into the value, "words" says what is valid.
-Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535, extra={"words": "a port number from 0 (off) to 65535"})]
-PeerPort: TypeAlias = Annotated[int, Meta(ge=1, le=65_535, extra={"words": "a port number from 1 to 65535"})]
-Seconds: TypeAlias = Annotated[
-    float, Meta(gt=0, extra={"read": parse_duration, "words": 'a time with its unit, such as "500ms", "2s" or "90d"'})
-]
-Milliseconds: TypeAlias = Annotated[int, Meta(ge=0, extra={"words": "a whole number of milliseconds"})]
-Count: TypeAlias = Annotated[int, Meta(ge=0, extra={"words": "a whole number from 0"})]
-Name: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_ \-]{0,63}$",
-        extra={"words": "a name: letters, digits and _ first, then also space and -, at most 64"},
-    ),
-]
-Host: TypeAlias = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_.:%\-]{1,253}$", extra={"words": "a host name or an IP address"})
-]
-Secret: TypeAlias = Annotated[str, Meta(min_length=1, extra={"secret": True, "words": "a text"})]
 
 _XML_KEYS = {
     "port": "gateway.port",
@@ -196,9 +177,24 @@ class Checksum(StrEnum):
     INCLUSIVE = "inclusive"
 
 
-class Reader(Struct, frozen=True, kw_only=True):
-    """[[reader]]: a SpringCore badge reader that we connect to.
+class Transport(StrEnum):
+    """How a reader is reached: register 02C0 = 24 is TCP, 44 is UDP."""
 
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Credential(StrEnum):
+    """What of a card decides: its id, or what the reader's template makes of it (TagId and TagData)."""
+
+    UID = "uid"
+    DATA = "data"
+
+
+class Reader(Struct, frozen=True, kw_only=True):
+    """[[reader]]: a SpringCore badge reader that we connect to, or that sends us datagrams.
+
+    `local_port` is where the datagrams of a UDP reader arrive, 0: the same number as `port`. Several may share one.
     While a card stays a reader repeats its message every `repeat_interval` (its register 02A1, 3 s as delivered): the
     same card at that interval is not a new badge, sooner or later it is.
     `door` is the name of a [[door]], or the tag path of a strike; after `load` it is a name of `Configuration.doors`.
@@ -208,6 +204,9 @@ class Reader(Struct, frozen=True, kw_only=True):
     host: Host
     port: PeerPort = 4000
     enabled: bool = True
+    transport: Transport = Transport.TCP
+    local_port: Port = 0
+    credential: Credential = Credential.UID
     checksum: Checksum = Checksum.OFF
     repeat_interval: Seconds = 3.0
     door: str = ""
@@ -332,11 +331,14 @@ class Configuration(Struct, frozen=True, kw_only=True):
     opcua_server: OpcUaServer = OpcUaServer()
     opcua_discovery: OpcUaDiscovery = OpcUaDiscovery()
     modbus_server: ModbusServer = ModbusServer()
+    access: Access = Access()
     devices: tuple[Device, ...] = ()
     tag_groups: tuple[TagGroup, ...] = (TagGroup(name="default"),)
     readers: tuple[Reader, ...] = ()
     cards: tuple[Card, ...] = ()
     doors: tuple[Door, ...] = ()
+    badge_writes: tuple[BadgeWrite, ...] = ()
+    write_permits: tuple[WritePermit, ...] = ()
     databases: tuple[Database, ...] = ()
     tags: tuple[TagDefinition, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -367,6 +369,7 @@ TABLES: Mapping[str, type[Struct]] = {
     "opcua.server": OpcUaServer,
     "opcua.discovery": OpcUaDiscovery,
     "modbus_server": ModbusServer,
+    "access": Access,
 }
 LISTS: Mapping[str, tuple[type[Struct], str]] = {
     "device": (Device, "name"),
@@ -374,6 +377,8 @@ LISTS: Mapping[str, tuple[type[Struct], str]] = {
     "reader": (Reader, "name"),
     "card": (Card, "uid"),
     "door": (Door, "name"),
+    "badge_write": (BadgeWrite, "name"),
+    "write_permit": (WritePermit, "name"),
     "database": (Database, "name"),
     "tag": (TagEntry, "path"),
 }

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
-from plantgate.config.check import AddressCheck, Checker, Origins, refuse_duplicates
+from plantgate.config.check import AddressCheck, Checker, refuse_duplicates
 from plantgate.config.document import LISTS, TABLES, Configuration, TagGroup, WebServer
 from plantgate.config.fields import Entry, read_entry, rules_of
+from plantgate.config.origins import Origins
 from plantgate.config.overrides import Overrider, canonical, config_file
 from plantgate.config.problems import Problems, config_error
 from plantgate.config.tagentries import read_tag
@@ -148,11 +149,14 @@ class _Builder:
             opcua_server=self._table("opcua.server", TABLES["opcua.server"]),
             opcua_discovery=self._table("opcua.discovery", TABLES["opcua.discovery"]),
             modbus_server=self._table("modbus_server", TABLES["modbus_server"]),
+            access=self._table("access", TABLES["access"]),
             devices=self._list("device"),
             tag_groups=groups,
             readers=self._list("reader"),
             cards=self._list("card"),
             doors=self._list("door"),
+            badge_writes=self._list("badge_write"),
+            write_permits=self._list("write_permit"),
             databases=self._list("database"),
             tags=self._tags(),
             warnings=tuple(warnings),

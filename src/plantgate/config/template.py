@@ -104,6 +104,9 @@ keep = "90d"
 # name = "entrance"
 # host = "192.168.1.20"
 # port = 4000
+# transport = "tcp"                       # "udp": its register 02C0 = 44; it sends to us, and port is that of both
+# local_port = 0                          # UDP: where its datagrams arrive, if not at the same port number
+# credential = "uid"                      # what decides: "uid" is the card's id, "data" what the template makes of it
 # checksum = "off"                        # of the commands we send: off, exclusive, inclusive
 # repeat_interval = "3s"                  # how often it repeats a card that stays (its register 02A1)
 #
@@ -117,6 +120,28 @@ keep = "90d"
 # strike = "Doors/Main strike"            # a writable Boolean tag
 # pulse = "3s"
 # readers = ["entrance"]
+#
+# [access]                                # holders, rules, zones and most cards are kept by the page Access, not here
+# without_data = "deny"                   # badges while the access data can't be read: deny, accept
+# show_cards = "last4"                    # of the live tag LastCard: last4, full; a whole number is nowhere else
+#
+# [[badge_write]]                         # a tag that a badge writes; the reply and the door do not wait for it
+# name = "intruder light"
+# tag = "Doors/Red light"
+# value = true
+# on = "denied"                           # accepted, denied
+# readers = ["*"]
+# groups = []                             # members of these groups only; none: any badge, "*": any known holder
+# pulse = "5s"                            # without it the value stays
+# after = false                           # what is written back then; of a Boolean tag the opposite of value
+#
+# [[write_permit]]                        # tags that only somebody who has just shown a badge may write
+# name = "setting up"
+# tags = ["Line 1/Setpoint", "Line 1/Recipe/*"]
+# readers = ["entrance"]
+# groups = ["setters"]
+# within = "30s"
+# once = false                            # true: a badge is good for one write
 
 # --- databases ---------------------------------------------------------------------------------------------------
 #
