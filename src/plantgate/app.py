@@ -12,26 +12,35 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 import plantgate
-from plantgate.access.control import AccessControl
-from plantgate.access.door import Door, DoorSettings
-from plantgate.access.rules import Card, CardList
+from plantgate.composing import AccessParts
+from plantgate.config.badges import ShowCards
 from plantgate.config.document import Configuration, Device
 from plantgate.config.document import Reader as ReaderEntry
+from plantgate.config.load import GATEWAY_XML, PLANTGATE_TOML
 from plantgate.drivers.modbus.address import address_problem as modbus_address_problem
 from plantgate.drivers.modbus.driver import ModbusDevice
 from plantgate.drivers.modbus.options import ModbusOptions
-from plantgate.drivers.springcore.reader import ReaderOptions, SpringCoreReader
-from plantgate.drivers.springcore.tags import reader_tag_definitions
+from plantgate.drivers.springcore import (
+    Credential,
+    ReaderOptions,
+    SpringCoreReader,
+    Transport,
+    reader_tag_definitions,
+)
+from plantgate.drivers.springcore import Shared as SharedByReaders
 from plantgate.errors import ConfigError
-from plantgate.historian.journal import Journal
 from plantgate.historian.service import Historian, HistoryOptions
 from plantgate.listeners.web import static_folder
 from plantgate.listeners.web.application import Secure, application
 from plantgate.listeners.web.context import WebContext
+from plantgate.listeners.web.guard import cookie_of_port
 from plantgate.listeners.web.readers import ReaderBoard
 from plantgate.listeners.web.server import Conflict, HttpListener
 from plantgate.listeners.web.stream import StreamHub
@@ -40,11 +49,13 @@ from plantgate.model.gateway import GatewayInfo, PortRow, Sample
 from plantgate.model.seams import StatusSource
 from plantgate.model.status import GatewayState, Health, PartStatus
 from plantgate.model.tag import TagDefinition, TagKind
+from plantgate.ports.atlas import unserved
 from plantgate.ports.change import PortChanger
 from plantgate.ports.live import port_rows
 from plantgate.ports.owners import describe_conflict
 from plantgate.protocols.scrdr import Checksum
 from plantgate.runtime.clock import Clock
+from plantgate.runtime.files import remove_leftovers
 from plantgate.runtime.lag import LagMeter
 from plantgate.runtime.log import get_logger
 from plantgate.runtime.tasks import TaskGroup
@@ -83,11 +94,22 @@ class Gateway:
         self.tree = TagTree(self._definitions(), clock)
         self.gate = Gate(self.tree, clock)
         self.historian = Historian(data_dir, clock, HistoryOptions(keep_days=configuration.history.keep / 86_400))
-        self.journal = Journal(data_dir, clock)
         self.hub, self.board, self.lag = StreamHub(), ReaderBoard(), LagMeter(clock)
-        self.access = self._build_access()
+        self.access = AccessParts(
+            configuration,
+            data_dir,
+            self.tree,
+            self.gate,
+            [self.hub, self.board, self],
+            self._register_history,
+            self._tag,
+            clock,
+            self._tasks["access"],
+        )
         self.devices = [self._build_device(device) for device in configuration.devices if device.enabled]
+        self._by_readers = SharedByReaders(clock, self._tasks["drivers"], self.tree)
         self.readers = [self._build_reader(reader) for reader in configuration.readers if reader.enabled]
+        self._reader_of = {reader.name: reader for reader in self.readers}
         self.listeners = self._build_listeners()
         server = configuration.web_server
         self._secure = Secure(server.require_ssl, server.force_secure_redirect, server.ssl_port)
@@ -101,27 +123,6 @@ class Gateway:
     def _definitions(self) -> list[TagDefinition]:
         readers = [reader_tag_definitions(reader.name) for reader in self.configuration.readers if reader.enabled]
         return [*self.configuration.tags, *(definition for group in readers for definition in group)]
-
-    def _build_access(self) -> AccessControl:
-        cards = CardList(
-            Card(card.uid, card.holder, frozenset(card.readers)) for card in self.configuration.cards if card.enabled
-        )
-        doors = {
-            door.name: Door(DoorSettings(door.name, door.strike, door.pulse), self.gate, self._clock)
-            for door in self.configuration.doors
-        }
-        beside = {name: doors[door.name] for door in self.configuration.doors for name in door.readers}
-        strikes = {self._tag(door.settings.strike): door for door in doors.values()}
-        return AccessControl(
-            cards,
-            beside,
-            strikes,
-            self.gate,
-            self.journal,
-            [self.hub, self.board, self],
-            self._clock,
-            self._tasks["access"],
-        )
 
     def _tag(self, path: str) -> int:
         tag = self.tree.find(path)
@@ -138,29 +139,43 @@ class Gateway:
         return ModbusDevice(device.name, modbus_options(device), points, self._clock, self.tree, random.random)
 
     def _build_reader(self, reader: ReaderEntry) -> SpringCoreReader:
-        ids = {definition.path: tag for tag, definition in enumerate(self.tree.definitions())}
+        paths = [definition.path for definition in reader_tag_definitions(reader.name)]
         return SpringCoreReader(
             reader.name,
             reader.host,
             reader.port,
             clock=self._clock,
             tasks=self._tasks["drivers"],
-            badges=self.access,
-            batches=self.tree,
-            tag_ids=ids,
-            options=ReaderOptions(checksum=Checksum(reader.checksum), repeat_seconds=reader.repeat_interval),
+            badges=self.access.control,
+            shared=self._by_readers,
+            tag_ids={path: self._tag(path) for path in paths},
+            options=ReaderOptions(
+                transport=Transport(reader.transport),
+                local_port=reader.local_port,
+                credential=Credential(reader.credential),
+                full_cards=self.configuration.access.show_cards is ShowCards.FULL,
+                checksum=Checksum(reader.checksum),
+                repeat_seconds=reader.repeat_interval,
+            ),
         )
 
     def _build_listeners(self) -> dict[str, HttpListener]:
         web, server = self.configuration.web, self.configuration.web_server
         keep_alive = max(1, server.keep_alive_timeout_ms // 1_000)
-        ports = {"http": server.port, "https": server.ssl_port}
         return {
             name: HttpListener(
-                name, web.address, port, keep_alive, self._clock, self._tasks["listeners"], self._explain
+                name, web.address, port, keep_alive, self._clock, self._tasks["listeners"], self._explain, tls
             )
-            for name, port in ports.items()
+            for name, port, tls in (("http", server.port, None), ("https", server.ssl_port, self._certificate))
         }
+
+    async def _certificate(self) -> ssl.SSLContext:
+        """For whoever listens encrypted. Raises ConfigError or StorageError."""
+        worker = Worker("certificate")
+        try:
+            return await worker.run(server_context, self.data_dir, self._clock)
+        finally:
+            await worker.close()
 
     @staticmethod
     def _explain(port: int) -> Conflict:
@@ -177,20 +192,22 @@ class Gateway:
             self.gate.add_device(device.name, device)
         for reader in self.readers:
             self.gate.add_reader(reader.name, reader)
-        recorded = [(tag, each) for tag, each in enumerate(self.tree.definitions()) if each.history]
         if self.configuration.history.enabled:
-            self.historian.register(recorded)
+            self._register_history()
             self.tree.add_sink(self.historian)
-        self.tree.add_sink(self.access)
+        self.tree.add_sink(self.access.control)
         self.tree.add_sink(self.hub)
+
+    def _register_history(self) -> None:
+        """The tags are known, or there are more of them."""
+        self.historian.register([(tag, each) for tag, each in enumerate(self.tree.definitions()) if each.history])
 
     # DecisionSink
 
     def decided(self, entry: JournalEntry) -> None:
         """Hand a decision back to its reader, for its tags and tile."""
-        for reader in self.readers:
-            if reader.name == entry.decision.reader:
-                reader.decided(entry.decision)
+        if (reader := self._reader_of.get(entry.decision.reader)) is not None:
+            reader.decided(entry.decision)
 
     # life
 
@@ -201,10 +218,12 @@ class Gateway:
         that is away is no reason not to start: each is shown with its next step.
         """
         _log.info("starting", gateway=self.info.name, version=self.info.version)
+        for name in (GATEWAY_XML, PLANTGATE_TOML):
+            remove_leftovers(self.data_dir / name, self._clock.wall() / 1e6)
         await self._start_listeners()
+        self.access.start_opening()
         await self.historian.start()
-        await self.journal.start()
-        self.access.start()
+        await self.access.start()
         devices = frozenset(device.name for device in self.devices)
         rates = {group.name: group.rate for group in self.configuration.tag_groups}
         limits = stale_limits(self.tree, rates, devices)
@@ -216,27 +235,21 @@ class Gateway:
             reader.start()
         self.state = GatewayState.RUNNING
         _log.info("running", gateway=self.info.name, version=self.info.version, tags=len(self.tree.definitions()))
-        for warning in self.configuration.warnings:
+        for warning in [*self.configuration.warnings, *unserved(self.configuration)]:
             _log.warning(warning)
 
     async def _start_listeners(self) -> None:
         context = self._web_context()
         app = application(context, self.hub, self.board, self._tasks["pages"], self._secure)
         self.hub.start(context, self._tasks["pages"])
-        await self.listeners["http"].start(app)
-        https = self.listeners["https"]
-        if https.port:
-            worker = Worker("certificate")
-            try:
-                tls = await worker.run(server_context, self.data_dir, self._clock)
-            except ConfigError as error:
-                https.fail(error.message, error.hint)
-            except OSError as error:
-                https.fail(f"no certificate could be made: {error}", "give this user the right to write pki/own")
-            else:
-                await https.start(app, tls)
-            finally:
-                await worker.close()
+        for listener in self.listeners.values():
+            await listener.start(app)
+
+    def api(self, actor: str) -> tuple[ASGIApp, str]:
+        """The HTTP API without a listener, and the cookie of a session of `actor` at port 0 (see cli/offline.py)."""
+        context = self._web_context()
+        cookie = f"{cookie_of_port(0)}={context.sessions.begin(actor)}"
+        return application(context, self.hub, self.board, self._tasks["pages"]), cookie
 
     def _web_context(self) -> WebContext:
         server = self.configuration.web_server
@@ -248,7 +261,9 @@ class Gateway:
             tags=self.tree,
             gate=self.gate,
             history=self.historian,
-            journal=self.journal,
+            journal=self.access.journal,
+            access=self.access.desk,
+            pictures=self.access.pictures,
             statuses=self.statuses,
             ports=self.ports,
             port_control=self.port_changer,
@@ -266,7 +281,7 @@ class Gateway:
         _log.info("stopping")
         try:
             async with asyncio.timeout(_ACCESS_STOP_SECONDS):
-                await self.access.stop()
+                await self.access.control.stop()
         except TimeoutError:
             _log.error("a door strike or the badge journal did not finish in time")
             await self._tasks["access"].stop()
@@ -281,7 +296,7 @@ class Gateway:
     async def _stop_stores(self) -> None:
         try:
             async with asyncio.timeout(_STORE_STOP_SECONDS):
-                await asyncio.gather(self.historian.stop(), self.journal.stop())
+                await asyncio.gather(self.historian.stop(), self.access.stop_stores())
         except TimeoutError:
             _log.error("the disk did not take the last values in time: what was reported as stored is stored")
 
@@ -294,7 +309,7 @@ class Gateway:
     def statuses(self) -> Sequence[PartStatus]:
         """Every part that has a tile, listeners first."""
         sources: list[StatusSource] = [*self.listeners.values(), *self.devices, *self.readers]
-        sources += [self.access, self.historian, self.journal]
+        sources += [self.access, self.historian]
         parts = [part for source in sources for part in source.status()]
         crashes = [
             PartStatus(
@@ -324,10 +339,12 @@ class Gateway:
         yield Sample("plantgate_tags", "gauge", "tags in the tree", (), len(self.tree.definitions()))
         yield Sample("plantgate_tags_good", "gauge", "tags whose quality is good", (), self.tree.good_count())
         yield Sample("plantgate_tag_changes_total", "counter", "changes of tags since start", (), self.tree.changes)
-        for (reader, verdict), count in sorted(self.access.decisions.items()):
+        for (reader, verdict), count in sorted(self.access.control.decisions.items()):
             labels = (("reader", reader), ("verdict", str(verdict)))
             yield Sample("plantgate_badge_decisions_total", "counter", "badges decided since start", labels, count)
-        yield Sample("plantgate_badges_shed_total", "counter", "badges over the bound", (), self.access.counters.shed)
+        yield Sample(
+            "plantgate_badges_shed_total", "counter", "badges over the bound", (), self.access.control.counters.shed
+        )
         for outcome, count in self.gate.commands.items():
             yield Sample(
                 "plantgate_commands_total", "counter", "commands through the gate", (("outcome", str(outcome)),), count

@@ -38,7 +38,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def newest_event(site: Plant, uid: str) -> dict[str, Any]:
     def found() -> dict[str, Any] | None:
         items = site.get("/api/v1/badge-events", limit="20")["items"]
-        return next((event for event in items if event["uid"] == uid), None)
+        return next((event for event in items if event["uid"] == f"…{uid[-4:]}"), None)
 
     event: dict[str, Any] = wait_for(found, f"a badge event of {uid}")
     return event
@@ -55,6 +55,7 @@ def test_a_badge_opens_the_door_and_is_kept(site: Plant) -> None:
         assert event["door"] == "Main door"
         assert event["latency_ms"] > 0
         assert event["reply_error"] == ""
+        assert (event["why"], event["last4"], len(event["card"])) == ("rule", CARD[-4:], 32)
         assert site.reader.event("command")["seq"] == "60"
         # The strike was switched by a Modbus write that the PLC saw, and is switched back.
         writes = wait_for(
@@ -71,15 +72,23 @@ def test_a_badge_opens_the_door_and_is_kept(site: Plant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uid", "holder", "reason"),
-    [(STRANGER, "", "unknown card"), (REFUSED_CARD, "Linus Pauling", "card is not allowed at this reader")],
+    ("uid", "holder", "why", "reason"),
+    [
+        (STRANGER, "", "unknown-card", "nobody is known to hold this card"),
+        (
+            REFUSED_CARD,
+            "Linus Pauling",
+            "no-rule",
+            "the card of Linus Pauling in plantgate.toml is not for reader entrance",
+        ),
+    ],
 )
-def test_a_card_that_may_not_is_denied(site: Plant, uid: str, holder: str, reason: str) -> None:
+def test_a_card_that_may_not_is_denied(site: Plant, uid: str, holder: str, why: str, reason: str) -> None:
     with site.gateway():
         site.connected()
         site.present(uid)
         event = newest_event(site, uid)
-        assert (event["verdict"], event["holder"], event["reason"]) == ("denied", holder, reason)
+        assert (event["verdict"], event["holder"], event["why"], event["reason"]) == ("denied", holder, why, reason)
         assert site.reader.event("command")["seq"] == "61"
         assert site.tag(STRIKE)["value"] is False
 

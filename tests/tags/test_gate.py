@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from plantgate.errors import Refused, Unavailable
-from plantgate.model.command import DONE, Command, Origin, Outcome, ReaderAction, SignalReader, Verdict, WriteTag
+from plantgate.model.command import (
+    DONE,
+    Command,
+    DriveReader,
+    Origin,
+    Outcome,
+    ReaderAction,
+    SignalReader,
+    Verdict,
+    WriteTag,
+)
 from plantgate.model.quality import Quality
 from plantgate.model.tag import TagDefinition, TagKind
 from plantgate.model.value import DataType
@@ -118,6 +128,27 @@ async def test_a_reader_is_signalled(gate: Gate, audit: Callable[[], list[str]])
     assert 'command="reader gate deny" outcome=done' in audit()[0]
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (DriveReader("gate", seq=0x0E), "reader gate SEQ=0E"),
+        (DriveReader("gate", leds=b"\x92\x00\x92\x00", buzz=100), "reader gate LEDS=92009200 BUZZ=100ms"),
+        (DriveReader("gate", leds=b"\xff" * 100_000), "reader gate LEDS=FFFFFFFFFFFFFFFF"),
+        (DriveReader("gate"), "reader gate nothing"),
+        (DriveReader("gate", seq=10**5_000, buzz=10**5_000), "reader gate SEQ=? BUZZ=?"),
+    ],
+)
+async def test_a_reader_is_driven(gate: Gate, audit: Callable[[], list[str]], command: DriveReader, shown: str) -> None:
+    """Whether the values can be meant is the reader's to say."""
+    reader = Target()
+    gate.add_reader("gate", reader)
+    assert (await gate.submit(command, ADA)).done
+    assert reader.commands == [command]
+    assert f'command="{shown}" outcome=done' in audit()[0]
+    assert (await gate.submit(command, GUEST)).code == "CMD-101"
+    assert (await gate.submit(DriveReader("nobody", seq=1), ADA)).code == "CMD-102"
+
+
 async def test_a_memory_tag_is_written_at_once(gate: Gate, tree: TagTree) -> None:
     assert (await gate.submit(WriteTag("Memory", 5.0), ADA)).done
     value = tree.read(2)
@@ -171,3 +202,38 @@ async def test_a_path_can_not_forge_its_outcome(gate: Gate, audit: Callable[[], 
     (line,) = audit()
     bare = re.sub(r'"[^"]*"', '""', line)
     assert bare.endswith(': command actor=ada address=10.0.0.9:4711 command="" outcome=refused reason=""')
+
+
+class Permits:
+    """`WritePermits`: Memory needs a badge of Grace's, which is good once."""
+
+    def __init__(self) -> None:
+        self.shown = False
+
+    def problem(self, path: str, origin: Origin) -> str | None:
+        if path != "[default]Memory":
+            return None
+        if not self.shown:
+            return f"{path} needs an accepted badge of setters"
+        self.shown = False
+        return None
+
+    def permitted_by(self, path: str, origin: Origin) -> str:
+        return "Grace \x1b[2J" if self.shown and path == "[default]Memory" else ""
+
+
+async def test_a_tag_that_needs_a_badge(gate: Gate, tree: TagTree, audit: Callable[[], list[str]]) -> None:
+    gate.add_device("PLC1", Target())
+    permits = gate.permits = Permits()
+    refused = await gate.submit(WriteTag("Memory", 5), ADA)
+    assert refused == Verdict(Outcome.REFUSED, "CMD-108", "[default]Memory needs an accepted badge of setters")
+    assert tree.read(2).value is None
+    assert (await gate.submit(WriteTag("Strike", True), ADA)).done, "the others need none"
+    permits.shown = True
+    assert (await gate.submit(WriteTag("Memory", "no number"), ADA)).code == "CMD-105"
+    assert permits.shown, "a write that can't be meant uses nothing up"
+    assert (await gate.submit(WriteTag("Memory", 5), ADA)).done
+    assert tree.read(2).value == 5
+    assert (await gate.submit(WriteTag("Memory", 6), ADA)).code == "CMD-108"
+    lines = audit()
+    assert [line.partition("permitted_by=")[2] for line in lines] == ["", "", "", '"Grace \\x1b[2J"', ""]

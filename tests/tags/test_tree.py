@@ -235,3 +235,28 @@ def test_the_cost_of_many_tags_is_linear(clock: ManualClock) -> None:
         return time.process_time() - begun
 
     assert min(cost(20_000) for _ in range(2)) < 40 * max(min(cost(2_000) for _ in range(3)), 0.001)
+
+
+# tags that come later
+
+
+def test_tags_can_be_added_while_everything_runs() -> None:
+    clock = ManualClock()
+    tree, sink = TagTree([device_tag("Speed")], clock), Sink()
+    tree.add_sink(sink)
+    occupancy = TagDefinition("[default]Hall/Occupancy", DataType.INT4, initial=0)
+    locked = TagDefinition("[default]Hall/Locked", DataType.BOOLEAN, initial=False)
+    assert tree.add([occupancy, locked]) == [1, 2]
+    assert tree.find("Hall/Locked") == 2
+    assert (tree.read(1).value, tree.read(1).quality) == (0, GOOD)
+    tree.publish(row(1, 5))
+    assert sink.rows() == [(1, 5, GOOD, 5, "")]
+    assert tree.add([locked, occupancy]) == [2, 1], "those that are there stay as they are"
+    assert tree.read(1).value == 5
+    assert len(tree.definitions()) == 3
+
+
+def test_device_tags_can_not_be_added() -> None:
+    tree = TagTree([], ManualClock())
+    with pytest.raises(UsageError, match="TAG-103"):
+        tree.add([device_tag("Speed")])

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from plantgate.errors import PlantgateError, Refused
-from plantgate.model.command import DONE, Command, Origin, Outcome, SignalReader, Verdict, WriteTag
+from plantgate.model.command import DONE, Command, DriveReader, Origin, Outcome, SignalReader, Verdict, WriteTag
 from plantgate.model.quality import Quality
-from plantgate.model.seams import CommandTarget
-from plantgate.model.tag import TagKind
+from plantgate.model.seams import CommandTarget, WritePermits
+from plantgate.model.tag import TagKind, full_path
 from plantgate.model.value import Batch
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.log import get_logger, printable
 from plantgate.tags.coerce import coerce
 from plantgate.tags.tree import TagTree
 
-_audit = get_logger("audit")
 # Both fit one field of an audit line, so that a long path can't push the value out of it.
 _PATH_CHARS, _VALUE_CHARS = 120, 80
 
@@ -26,7 +25,10 @@ class Gate:
         self._clock = clock
         self._devices: dict[str, CommandTarget] = {}
         self._readers: dict[str, CommandTarget] = {}
+        # Bound once: binding it anew for each line costs as much as writing it.
+        self._audit = get_logger("audit").bind()
         self.commands: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+        self.permits: WritePermits | None = None
 
     def add_device(self, name: str, target: CommandTarget) -> None:
         self._devices[name] = target
@@ -40,6 +42,7 @@ class Gate:
         One audit line per command, also for one whose caller gave up or whose target crashed: it may have been sent.
         """
         verdict = Verdict(Outcome.FAILED, "CMD-107", "given up before the answer came: it may have been carried out")
+        permitted_by = self._permitted_by(command, origin)  # asked first: the write may use the permit up
         try:
             verdict = await self._route(command, origin)
         except Refused as error:
@@ -47,31 +50,39 @@ class Gate:
         except PlantgateError as error:
             verdict = Verdict(Outcome.FAILED, error.code, error.message)
         finally:
-            self._record(command, origin, verdict)
+            self._record(command, origin, verdict, permitted_by)
         return verdict
 
-    def _record(self, command: Command, origin: Origin, verdict: Verdict) -> None:
+    def _permitted_by(self, command: Command, origin: Origin) -> str:
+        if self.permits is None or not isinstance(command, WriteTag):
+            return ""
+        return self.permits.permitted_by(full_path(command.path), origin)
+
+    def _record(self, command: Command, origin: Origin, verdict: Verdict, permitted_by: str) -> None:
         self.commands[verdict.outcome] += 1
-        _audit.info(
+        because = permitted_by and verdict.outcome is not Outcome.REFUSED
+        badge = {"permitted_by": printable(permitted_by)} if because else {}
+        self._audit.info(
             "command",
             actor=printable(origin.actor),
             address=origin.address or "-",
             command=_describe(command),
-            outcome=verdict.outcome,
+            outcome=verdict.outcome.value,
             reason=verdict.message or "-",
+            **badge,
         )
 
     async def _route(self, command: Command, origin: Origin) -> Verdict:
         if not origin.may_write:
             raise Refused("CMD-101", f"{printable(origin.actor) or 'nobody'} may look but not command", "sign in first")
-        if isinstance(command, SignalReader):
+        if isinstance(command, SignalReader | DriveReader):
             reader = self._readers.get(command.reader)
             if reader is None:
                 raise Refused("CMD-102", f"there is no reader named {printable(command.reader)}")
             return await reader.execute(command)
-        return await self._write(command)
+        return await self._write(command, origin)
 
-    async def _write(self, command: WriteTag) -> Verdict:
+    async def _write(self, command: WriteTag, origin: Origin) -> Verdict:
         tag = self._tree.find(command.path)
         if tag is None:
             raise Refused("CMD-103", f"there is no tag {printable(command.path)}")
@@ -81,6 +92,8 @@ class Gate:
         value, problem = coerce(command.value, definition.data_type)
         if problem:
             raise Refused("CMD-105", f"{definition.path}: {problem}")
+        if self.permits is not None and (needed := self.permits.problem(definition.path, origin)):
+            raise Refused("CMD-108", needed)
         if definition.kind is TagKind.MEMORY:
             now = self._clock.wall()
             self._tree.publish(Batch([tag], [value], [Quality.GOOD], [now], now))
@@ -94,4 +107,6 @@ class Gate:
 def _describe(command: Command) -> str:
     if isinstance(command, SignalReader):
         return f"reader {printable(command.reader)} {command.action}"
+    if isinstance(command, DriveReader):
+        return f"reader {printable(command.reader)} {printable(command.tuples, _VALUE_CHARS)}"
     return f"write {printable(command.path, _PATH_CHARS)} = {printable(command.value, _VALUE_CHARS)}"

@@ -1,7 +1,7 @@
 """The live tag tree: one row per tag, columns for what changes.
 
-A tag id is the row number, given once at start. Drivers publish batches of ids; what changed goes on to every sink as
-one batch. Nothing here waits.
+A tag id is the row number; rows are added at the end and never go. Drivers publish batches of ids; what changed goes
+on to every sink as one batch. Nothing here waits.
 """
 
 from __future__ import annotations
@@ -47,6 +47,25 @@ class TagTree:
     @staticmethod
     def _first_quality(definition: TagDefinition) -> int:
         return Quality.GOOD if definition.kind is TagKind.MEMORY else Quality.UNCERTAIN_INITIAL_VALUE
+
+    def add(self, definitions: Sequence[TagDefinition]) -> list[int]:
+        """More tags, while everything runs; gives their ids. Those whose path is there already are not added again.
+
+        Memory tags only: whoever polls devices was told its tags at start.
+        """
+        now = self._clock.wall()
+        for definition in definitions:
+            if definition.path in self._ids:
+                continue
+            if definition.kind is not TagKind.MEMORY:
+                raise UsageError("TAG-103", f"{definition.path} is a device tag", "a defect of plantgate: report it")
+            self._ids[definition.path] = len(self._definitions)
+            self._definitions.append(definition)
+            self._values.append(definition.initial)
+            self._qualities.append(self._first_quality(definition))
+            self._times.append(now)
+            self._seen.append(self._clock.mono())
+        return [self._ids[definition.path] for definition in definitions]
 
     def add_sink(self, sink: ChangeSink) -> None:
         """`sink` is told of every change from now on."""
