@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from plantgate.model.badge import AccessVerdict
-from plantgate.model.command import Outcome, ReaderAction, SignalReader, WriteTag
+from plantgate.model.command import DriveReader, Outcome, ReaderAction, SignalReader, WriteTag
 from plantgate.model.quality import Quality
 from plantgate.model.status import Health
 from tests.listeners.web.world import LEVEL, NOTE, SPEED, START, STRIKE, World, with_outcome
@@ -318,7 +318,7 @@ async def test_readers_before_and_after_a_badge(world: World, client: httpx.Asyn
     await world.badge(1)
     await world.badge(2)
     (after,) = (await client.get("/api/v1/readers")).json()["items"]
-    assert (after["last_card"], after["last_holder"], after["last_verdict"]) == ("00000002", "Ada", "accepted")
+    assert (after["last_card"], after["last_holder"], after["last_verdict"]) == ("…0002", "Ada", "accepted")
     assert (after["accepted"], after["denied"], after["last_at"]) == (2, 0, START_MS)
 
 
@@ -327,6 +327,51 @@ async def test_a_reader_is_told(world: World, client: httpx.AsyncClient, action:
     answer = await client.post("/api/v1/readers/entrance/commands", json={"action": action}, headers=world.sign_in())
     assert (answer.status_code, answer.json()["outcome"]) == (200, "done")
     assert world.reader.commands == [SignalReader("entrance", action)]
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        ({"seq": "2c"}, DriveReader("entrance", seq=0x2C)),
+        ({"leds": "92009200"}, DriveReader("entrance", leds=b"\x92\x00\x92\x00")),
+        ({"leds": "00000000", "buzz": 65_535}, DriveReader("entrance", leds=bytes(4), buzz=65_535)),
+        ({"buzz": 0}, DriveReader("entrance", buzz=0)),
+    ],
+)
+async def test_a_reader_is_driven(
+    world: World, client: httpx.AsyncClient, body: dict[str, object], command: DriveReader
+) -> None:
+    answer = await client.post("/api/v1/readers/entrance/commands", json=body, headers=world.sign_in())
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "done")
+    assert world.reader.commands == [command]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "WEB-422"),
+        ({"action": "wink", "seq": "0E"}, "WEB-422"),
+        ({"seq": "0E", "buzz": 1}, "WEB-422"),
+        ({"seq": "0E", "leds": "00000000"}, "WEB-422"),
+        ({"seq": "E"}, "WEB-424"),
+        ({"seq": "0G"}, "WEB-424"),
+        ({"seq": " E"}, "WEB-424"),
+        ({"leds": "9292"}, "WEB-424"),
+        ({"leds": "9292929292"}, "WEB-424"),
+        ({"buzz": -1}, "WEB-423"),
+        ({"buzz": 65_536}, "WEB-423"),
+        ({"buzz": 10**4_000}, "WEB-423"),
+        ({"buzz": True}, "WEB-400"),
+        ({"seq": 14}, "WEB-400"),
+        ({"relay": 1}, "WEB-400"),
+    ],
+)
+async def test_how_a_reader_can_not_be_driven(
+    world: World, client: httpx.AsyncClient, body: dict[str, object], code: str
+) -> None:
+    answer = await client.post("/api/v1/readers/entrance/commands", json=body, headers=world.sign_in())
+    problem(answer, 400, code)
+    assert world.reader.commands == []
 
 
 async def test_a_reader_command_that_makes_no_sense(world: World, client: httpx.AsyncClient) -> None:
@@ -346,11 +391,19 @@ async def test_badge_events_are_paged_backward(world: World, client: httpx.Async
     assert first["items"][0] == {
         "id": 5,
         "reader": "entrance",
-        "uid": "00000005",
+        "uid": "…0005",
+        "card": f"{5:032x}",
+        "last4": "0005",
         "holder": "Ada",
+        "holder_id": "",
         "t": START_MS,
         "verdict": str(AccessVerdict.ACCEPTED),
+        "why": "rule",
         "reason": "card is on the list",
+        "rule": "",
+        "enters": "",
+        "leaves": "",
+        "remark": "",
         "door": "door",
         "latency_ms": 1.5,
         "reply_error": "",

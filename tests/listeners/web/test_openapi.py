@@ -11,7 +11,8 @@ import pytest
 from plantgate.listeners.web.guard import Rule
 from plantgate.listeners.web.readers import ReaderBoard
 from plantgate.listeners.web.routes import endpoints
-from tests.listeners.web.world import SPEED, World
+from tests.listeners.web.examples import path, request, seed
+from tests.listeners.web.world import World
 
 
 def references(node: Any) -> Iterator[str]:
@@ -94,22 +95,11 @@ def fits(document: dict[str, Any], schema: dict[str, Any], value: Any) -> bool:
 
 @pytest.mark.parametrize("endpoint", [each for each in endpoints(ReaderBoard()) if each.gives], ids=lambda e: e.path)
 async def test_answers_are_what_is_described(world: World, client: httpx.AsyncClient, endpoint: Any) -> None:
-    await world.badge(1)
+    await seed(world)
     document = (await client.get("/openapi.json")).json()
     operation = document["paths"][endpoint.path][endpoint.method.lower()]
-    body = {"token": "once", "path": SPEED, "value": 1, "action": "wink", "port": 8089}
-    if endpoint.takes is not None:
-        named = operation["requestBody"]["content"]["application/json"]["schema"]
-        wanted = resolve(document, named["$ref"])["properties"]
-        body = {key: value for key, value in body.items() if key in wanted}
-    answer = await client.request(
-        endpoint.method,
-        endpoint.path.replace("{name}", "http" if "/ports/" in endpoint.path else "entrance"),
-        params={"path": SPEED},
-        headers=world.sign_in(),
-        json=body if endpoint.takes else None,
-    )
-    assert answer.status_code == 200
+    answer = await client.request(endpoint.method, path(endpoint), headers=world.sign_in(), **request(endpoint))
+    assert answer.status_code == 200, answer.text
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert fits(document, schema, answer.json()), answer.text
     assert not fits(document, schema, {"unheard": "of"})

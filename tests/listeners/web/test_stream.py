@@ -156,7 +156,7 @@ async def test_every_badge_in_order(world: World) -> None:
         for page in (first, second):
             events = [(await until(page, "badge"))["event"] for _ in range(300)]
             assert [event["id"] for event in events] == list(range(1, 301))
-            assert (events[0]["uid"], events[0]["latency_ms"]) == ("00000001", 1.5)
+            assert (events[0]["uid"], events[0]["latency_ms"]) == ("…0001", 1.5)
 
 
 async def test_status_comes_whole_and_when_it_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

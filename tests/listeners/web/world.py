@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import websockets
 
+from plantgate.access.desk import Desk
+from plantgate.access.pictures import Pictures
 from plantgate.errors import Refused, StorageError, UsageError
 from plantgate.listeners.web.application import Secure, application
 from plantgate.listeners.web.context import WebContext
@@ -25,6 +27,7 @@ from plantgate.model.badge import AccessDecision, AccessVerdict, JournalEntry
 from plantgate.model.command import DONE, Command, Origin, Outcome, Verdict
 from plantgate.model.gateway import GatewayInfo, PortChange, PortRow, PortState, Sample
 from plantgate.model.history import Series, StoreStats
+from plantgate.model.journal import EVERY_ENTRY, ChainHead, ExportForm, JournalCheck, JournalFilter
 from plantgate.model.status import GatewayState, Health, PartStatus, PortOwner
 from plantgate.model.tag import TagDefinition, TagKind
 from plantgate.model.value import Batch, DataType, Scalar
@@ -76,17 +79,36 @@ class Journal:
     """`DecisionJournal` in memory."""
 
     def __init__(self) -> None:
-        self.entries: list[JournalEntry] = []
+        self.stored: list[JournalEntry] = []
         self.broken = False
 
     async def append(self, decision: AccessDecision) -> JournalEntry:
-        self.entries.append(JournalEntry(len(self.entries) + 1, decision))
-        return self.entries[-1]
+        self.stored.append(JournalEntry(len(self.stored) + 1, decision))
+        return self.stored[-1]
 
-    async def newest(self, limit: int, before: int | None = None) -> Sequence[JournalEntry]:
+    async def newest(
+        self, limit: int, before: int | None = None, wanted: JournalFilter = EVERY_ENTRY
+    ) -> Sequence[JournalEntry]:
         if self.broken:
             raise StorageError("HST-999", "the journal can't be read", "free some space")
-        return [entry for entry in reversed(self.entries) if before is None or entry.id < before][:limit]
+        found = [entry for entry in reversed(self.stored) if before is None or entry.id < before]
+        return [entry for entry in found if wanted.reader in ("", entry.decision.reader)][:limit]
+
+    async def entries(self, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[Sequence[JournalEntry]]:
+        yield self.stored
+
+    async def export(self, form: ExportForm, wanted: JournalFilter = EVERY_ENTRY) -> AsyncIterator[bytes]:
+        if self.broken:
+            raise StorageError("HST-999", "the journal can't be read", "free some space")
+        yield form.encode()
+        for entry in self.stored:
+            yield f"\n{entry.id}".encode()
+
+    async def head(self) -> ChainHead:
+        return ChainHead(len(self.stored), "ab" * 32)
+
+    async def verify(self) -> JournalCheck:
+        return JournalCheck(ok=not self.broken, entries=len(self.stored), head=await self.head())
 
 
 class Target:
@@ -122,7 +144,16 @@ class Ports:
 
 def decision(number: int = 1, verdict: AccessVerdict = AccessVerdict.ACCEPTED) -> AccessDecision:
     return AccessDecision(
-        "entrance", f"{number:08X}", "Ada", START + number, verdict, "card is on the list", "door", 1_500
+        reader="entrance",
+        card=f"{number:032x}",
+        last4=f"{number:04X}",
+        holder="Ada",
+        at=START + number,
+        verdict=verdict,
+        why="rule",
+        reason="card is on the list",
+        door="door",
+        latency_us=1_500,
     )
 
 
@@ -152,6 +183,7 @@ class World:
     listener: HttpListener
     clock: Clock
     ports: Ports
+    desk: Desk
     state: GatewayState = GatewayState.RUNNING
     tls: ssl.SSLContext | None = None
 
@@ -218,8 +250,15 @@ def no_conflict(_: int) -> Conflict:
     return Conflict(PortOwner(4711, "java", "ignition", "java -jar"), "stop it, or set gateway.port")
 
 
-def listener(port: int, clock: Clock, tasks: TaskGroup, keep_alive: int = 60) -> HttpListener:
-    return HttpListener("http", "127.0.0.1", port, keep_alive, clock, tasks, no_conflict)
+def listener(
+    port: int, clock: Clock, tasks: TaskGroup, keep_alive: int = 60, tls: ssl.SSLContext | None = None
+) -> HttpListener:
+    async def certificate() -> ssl.SSLContext:
+        assert tls is not None
+        return tls
+
+    encrypted = certificate if tls is not None else None
+    return HttpListener("http", "127.0.0.1", port, keep_alive, clock, tasks, no_conflict, encrypted)
 
 
 async def _ports() -> Sequence[PortRow]:
@@ -260,6 +299,7 @@ async def open_world(
     gate.add_device("plc", device)
     gate.add_reader("entrance", reader)
     history, journal, hub, board = History(), Journal(), StreamHub(), ReaderBoard()
+    desk, pictures = Desk(folder, clock, journal, readers=("entrance",)), Pictures(folder)
     tree.add_sink(hub)
     parts = [
         PartStatus("listener", "http", Health.OK, "listening", START, details={"port": 8088}),
@@ -291,6 +331,8 @@ async def open_world(
         gate=gate,
         history=history,
         journal=journal,
+        access=desk,
+        pictures=pictures,
         statuses=lambda: parts,
         ports=_ports,
         port_control=ports,
@@ -300,7 +342,7 @@ async def open_world(
         hosts=frozenset({"localhost", "gate.plant"}),
         static=folder / "static",
     )
-    opened = listener(free_port(), clock, group, keep_alive)
+    opened = listener(free_port(), clock, group, keep_alive, tls)
     world = World(
         context,
         tree,
@@ -317,15 +359,20 @@ async def open_world(
         opened,
         clock,
         ports,
+        desk,
         tls=tls,
     )
+    await desk.start()
+    await pictures.start()
     hub.start(context, group)
-    await opened.start(application(context, hub, board, group, secure), tls)
+    await opened.start(application(context, hub, board, group, secure))
     try:
         yield world
     finally:
         await opened.stop()
         await group.stop()
+        await pictures.stop()
+        await desk.stop()
 
 
 def write_page(folder: Path) -> None:

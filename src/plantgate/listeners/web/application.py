@@ -18,7 +18,8 @@ from plantgate.listeners.web import guard, health, openapi, reply
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.page import page
 from plantgate.listeners.web.readers import ReaderBoard
-from plantgate.listeners.web.routes import Endpoint, endpoints
+from plantgate.listeners.web.route import Endpoint
+from plantgate.listeners.web.routes import endpoints
 from plantgate.listeners.web.stream import StreamHub
 from plantgate.runtime.tasks import TaskGroup
 

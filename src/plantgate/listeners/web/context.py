@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantgate.model.gateway import GatewayInfo, PortRow, Sample
-from plantgate.model.seams import CommandGate, DecisionJournal, HistoryReader, PortControl, TagReader
+from plantgate.model.seams import (
+    AccessDesk,
+    CommandGate,
+    DecisionJournal,
+    HistoryReader,
+    HolderPictures,
+    PortControl,
+    TagReader,
+)
 from plantgate.model.status import GatewayState, PartStatus
 from plantgate.runtime.clock import Clock
 from plantgate.security.sessions import Sessions
@@ -26,6 +34,8 @@ class WebContext:
     gate: CommandGate
     history: HistoryReader
     journal: DecisionJournal
+    access: AccessDesk
+    pictures: HolderPictures
     statuses: Callable[[], Sequence[PartStatus]]
     ports: Callable[[], Awaitable[Sequence[PortRow]]]
     port_control: PortControl

@@ -33,6 +33,8 @@ _FIGURES: dict[str, dict[str, tuple[str, str, str]]] = {
         "queued": ("plantgate_store_queued", "gauge", "waiting to be stored"),
         "lost": ("plantgate_store_lost_total", "counter", "not stored, with a gap recorded"),
         "failures": ("plantgate_store_failures_total", "counter", "commits that failed"),
+        "cards": ("plantgate_access_cards", "gauge", "cards in the access data"),
+        "inside": ("plantgate_access_inside", "gauge", "people who are in a zone"),
     },
 }
 

@@ -8,7 +8,7 @@ import msgspec
 
 from plantgate.listeners.web import wire
 from plantgate.listeners.web.guard import COOKIE, Rule
-from plantgate.listeners.web.routes import Endpoint
+from plantgate.listeners.web.route import Endpoint
 
 
 def document(endpoints: list[Endpoint], version: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,8 +24,8 @@ _STATUS: list[tuple[type[PlantgateError], int, str]] = [
     (ConfigError, 409, "The configuration forbids it"),
 ]
 # Where HTTP has a status of its own for what we found.
-_STATUS_OF_CODE = {"WEB-408": 408, "WEB-413": 413, "WEB-421": 421}
-T = TypeVar("T", bound=msgspec.Struct)
+_STATUS_OF_CODE = {"WEB-408": 408, "WEB-413": 413, "WEB-421": 421, "ACC-202": 412}
+T = TypeVar("T")
 
 
 def json(value: Any, status: int = 200) -> Response:
@@ -43,19 +44,34 @@ def of_error(error: PlantgateError) -> Response:
     return problem(500, "A defect of plantgate", error.message, error.code, error.hint)
 
 
-async def body(request: Request, shape: type[T]) -> T:
-    """The request's JSON body as `shape`. Raises PeerError: too big, too slow, not JSON, not that shape."""
+async def content(request: Request, most: int) -> bytes:
+    """The request's body as it came. Raises PeerError: larger than `most` bytes, too slow."""
     data = bytearray()
     try:
         async with asyncio.timeout(HTTP_BODY_SECONDS):
             async for chunk in request.stream():
                 data += chunk
-                if len(data) > HTTP_BODY_BYTES:
-                    raise PeerError("WEB-413", f"the body is larger than {HTTP_BODY_BYTES} bytes", _OPENAPI)
+                if len(data) > most:
+                    raise PeerError("WEB-413", f"the body is larger than {most} bytes", _OPENAPI)
     except TimeoutError:
         raise PeerError("WEB-408", f"the body did not arrive within {HTTP_BODY_SECONDS} s", "try again") from None
+    return bytes(data)
+
+
+async def body(request: Request, shape: type[T]) -> T:
+    """The request's JSON body as `shape`. Raises PeerError: too big, too slow, not JSON, not that shape."""
+    data = await content(request, HTTP_BODY_BYTES)
+    return _shaped(lambda: msgspec.json.decode(data, type=shape))
+
+
+def shaped(value: object, shape: type[T]) -> T:
+    """What `body` gave as plain values, as `shape`. Raises PeerError."""
+    return _shaped(lambda: msgspec.convert(value, shape))
+
+
+def _shaped(make: Callable[[], T]) -> T:
     try:
-        return msgspec.json.decode(data, type=shape)
+        return make()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PeerError("WEB-400", f"the body is not what this route takes: {error}", _OPENAPI) from None
 

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeAlias
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from plantgate.listeners.web import health, history, metrics, portchange, readers, system, tags, wire
+from plantgate.listeners.web.access.routes import JOURNAL_FILTERS, access_endpoints
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.guard import Rule
-
-Handler: TypeAlias = Callable[[Request, WebContext], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    name: str
-    words: str
-    kind: str = "string"
-    required: bool = False
-    place: str = "query"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """`gives` and `takes` are the shapes of wire.py; without `gives` the answer is text."""
-
-    method: str
-    path: str
-    rule: Rule
-    handler: Handler
-    words: str
-    gives: type | None = None
-    takes: type | None = None
-    parameters: tuple[Parameter, ...] = ()
-
+from plantgate.listeners.web.route import Endpoint, Parameter
 
 _PATH = Parameter("path", "full tag path, [provider]Folder/Tag", required=True)
 _LIMIT = Parameter("limit", "rows at most", "integer")
@@ -138,7 +110,7 @@ def endpoints(board: readers.ReaderBoard, *, require_ssl: bool = False) -> list[
             "/api/v1/readers/{name}/commands",
             Rule.COMMAND,
             readers.command_reader,
-            "Play accept, deny or wink on a reader",
+            "Play accept, deny, wink or any sequence on a reader, or drive its LEDs and buzzer",
             wire.VerdictReply,
             wire.ReaderCommand,
             (Parameter("name", "the reader's name", required=True, place="path"),),
@@ -150,6 +122,7 @@ def endpoints(board: readers.ReaderBoard, *, require_ssl: bool = False) -> list[
             readers.list_events,
             "Badge decisions, newest first",
             wire.BadgeEvents,
-            parameters=(_LIMIT, Parameter("before", "only events with a smaller id", "integer")),
+            parameters=(_LIMIT, Parameter("before", "only events with a smaller id", "integer"), *JOURNAL_FILTERS),
         ),
+        *access_endpoints(),
     ]

@@ -26,6 +26,7 @@ from plantgate.runtime.tasks import TaskGroup
 
 TICK_SECONDS = 0.1
 STATUS_SECONDS = 1.0
+ACCESS_SECONDS = 0.25
 PING_SECONDS = 2.0
 SNAPSHOT_ROWS = 2_000
 BEHIND = 4408
@@ -52,6 +53,7 @@ class _Client:
         self.badges = False
         self.status = False
         self.status_due = False
+        self.access = False
         self.busy = False
         self.ending: tuple[int, str] | None = None
         self.patience: asyncio.Timeout | None = None
@@ -90,6 +92,7 @@ class StreamHub:
         self._dirty: set[int] = set()
         self._ready = asyncio.Event()
         self._status_text = ""
+        self._access_changed = asyncio.Event()
         self.sent = 0
 
     @property
@@ -111,6 +114,8 @@ class StreamHub:
     def start(self, context: WebContext, tasks: TaskGroup) -> None:
         tasks.spawn("stream-tags", lambda: self._tick(context), restart=True)
         tasks.spawn("stream-status", lambda: self._watch_status(context), restart=True)
+        tasks.spawn("stream-access", lambda: self._watch_access(context), restart=True)
+        context.access.watch(self._access_changed.set)
 
     async def _tick(self, context: WebContext) -> None:
         while True:
@@ -143,6 +148,17 @@ class StreamHub:
                 for client in watching:
                     client.show_status()
             await context.clock.sleep(STATUS_SECONDS)
+
+    async def _watch_access(self, context: WebContext) -> None:
+        """Pages hear that access data or a presence has changed, and ask for what they show of it."""
+        while True:
+            await self._access_changed.wait()
+            self._access_changed.clear()
+            text = _access(context)
+            for client in self._clients:
+                if client.access:
+                    client.send(text)
+            await context.clock.sleep(ACCESS_SECONDS)
 
     # one page
 
@@ -190,6 +206,7 @@ class StreamHub:
         found = dict.fromkeys(tag for tag in map(context.tags.find, paths) if tag is not None)
         client.tags = frozenset(found)
         client.badges, client.status, client.status_due = wanted.badges, wanted.status, wanted.status
+        client.access = wanted.access
         client.missed.clear()
         client.snapshot.clear()
         if wanted.tags is not None:
@@ -252,6 +269,11 @@ def _hello(context: WebContext) -> str:
 def _status(context: WebContext) -> str:
     items = [Part.of(part) for part in context.statuses()]
     return encode({"type": "status", "state": context.state(), "items": items}).decode()
+
+
+def _access(context: WebContext) -> str:
+    revisions = {"revision": context.access.data().revision, "presence": context.access.presence_revision}
+    return encode({"type": "access", **revisions}).decode()
 
 
 def _changes(tags: Iterable[int], context: WebContext, *, snapshot: bool = False) -> str:

@@ -152,6 +152,7 @@ class Reader(msgspec.Struct):
     name: str
     host: str
     port: int
+    transport: str
     state: str
     health: str
     last_card: str
@@ -159,6 +160,7 @@ class Reader(msgspec.Struct):
     last_verdict: str
     last_at: int | None
     badges: int
+    shed: int
     accepted: int
     denied: int
     reconnects: int
@@ -172,17 +174,35 @@ class Readers(msgspec.Struct):
 
 
 class ReaderCommand(msgspec.Struct, forbid_unknown_fields=True):
-    action: str
+    """One of three: `action` (accept, deny, wink); `seq`, two hex digits; `leds`, eight hex digits, and `buzz`, ms."""
+
+    action: str | None = None
+    seq: str | None = None
+    leds: str | None = None
+    buzz: int | None = None
 
 
 class BadgeEvent(msgspec.Struct):
+    """`uid` is the card as people see it ("…4080"), `card` its keyed hash; `why` is the stable word for `reason`.
+
+    `enters` and `leaves` are the zones beyond and before the reader, `remark` what was noticed and did not decide.
+    """
+
     id: int
     reader: str
     uid: str
+    card: str
+    last4: str
     holder: str
+    holder_id: str
     t: int
     verdict: str
+    why: str
     reason: str
+    rule: str
+    enters: str
+    leaves: str
+    remark: str
     door: str
     latency_ms: float | None
     reply_error: str
@@ -193,11 +213,19 @@ class BadgeEvent(msgspec.Struct):
         return cls(
             id=entry.id,
             reader=decision.reader,
-            uid=decision.uid,
+            uid=decision.masked,
+            card=decision.card,
+            last4=decision.last4,
             holder=decision.holder,
+            holder_id=decision.holder_id,
             t=milliseconds(decision.at),
             verdict=decision.verdict,
+            why=decision.why,
             reason=decision.reason,
+            rule=decision.rule,
+            enters=decision.enters,
+            leaves=decision.leaves,
+            remark=decision.remark,
             door=decision.door,
             latency_ms=None if decision.latency_us is None else decision.latency_us / 1_000,
             reply_error=decision.reply_error,
@@ -336,6 +364,7 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True):
     tags: Literal["all"] | list[str] | None = None
     badges: bool = False
     status: bool = False
+    access: bool = False
 
 
 class StreamRequest(msgspec.Struct, forbid_unknown_fields=True):
