@@ -101,7 +101,10 @@ def test_one_holder_per_data_directory(tmp_path: Path) -> None:
     assert str(tmp_path) in caught.value.message
     first.release()
     first.release()
-    LockFile(path).release()
+    again = LockFile(path)
+    assert path.read_text(encoding="ascii") == f"{os.getpid()}\n"
+    again.release()
+    assert path.read_text(encoding="ascii") == ""
 
 
 def test_a_data_directory_that_can_not_be_written_is_told(tmp_path: Path) -> None:

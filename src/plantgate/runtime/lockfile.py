@@ -20,6 +20,7 @@ class LockFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._held = False
         try:
             private_folder(path.parent)
             self._file: IO[bytes] | None = path.open("a+b", buffering=0)
@@ -39,6 +40,7 @@ class LockFile:
                 f"{path.parent.parent} is in use by another plantgate{holder}",
                 "stop that one first, or use another data directory",
             ) from None
+        self._held = True
         with contextlib.suppress(OSError):  # a full disk: the lock holds, only its holder's name is missing
             self._file.truncate(0)
             self._file.write(f"{os.getpid()}\n".encode("ascii"))
@@ -61,7 +63,11 @@ class LockFile:
             return ""
 
     def release(self) -> None:
+        """Leaves no name behind: the pid of whoever held it may be somebody else's one day."""
         if self._file is not None:
+            if self._held:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(0)
             self._file.close()
             self._file = None
 
