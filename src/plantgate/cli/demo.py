@@ -16,6 +16,7 @@ from pathlib import Path
 from plantgate.app import Gateway, address_problem
 from plantgate.cli import run as runner
 from plantgate.cli.common import note, say
+from plantgate.cli.demo_access import write_access
 from plantgate.cli.demo_plant import PLC, READERS, check_ours, write_plant
 from plantgate.config.load import load
 from plantgate.errors import Unavailable, UsageError
@@ -50,6 +51,7 @@ def run(data: Path | None, offset: int) -> None:
         for each in moved:
             note(f"port {each.wanted} ({each.name}) {each.reason}: the demo uses {each.port}")
         write_plant(directory, ports)
+        write_access(directory)
         _serve(directory, ports)
 
 

@@ -30,6 +30,7 @@ class Reader:
 
 PLC = Plc("PLC1", 502)
 _ADA, _GRACE, _LINUS, _STRANGER = "047DAE02C84080", "047C7B02C44080", "04C16802C84080", "262BA1B0"
+CARDS = {_ADA: "Ada Lovelace", _GRACE: "Grace Hopper", _LINUS: "Linus Pauling"}
 READERS = (
     Reader("entrance", 4000, 4010, (_ADA, _GRACE, _STRANGER, _LINUS), 9.0),
     Reader("filler", 4001, 4011, (_GRACE, _LINUS), 23.0),

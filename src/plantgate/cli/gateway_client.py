@@ -12,8 +12,10 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from plantgate.config.document import Configuration
 from plantgate.errors import ConfigError, PlantgateError, Refused, StorageError, Unavailable, UsageError
@@ -24,8 +26,66 @@ from plantgate.security import sign_in
 
 _SECONDS = 10.0
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, nothing is bound
-_REPLY_BYTES = 1_048_576
-_KINDS: Mapping[int, type[PlantgateError]] = {400: UsageError, 403: Refused, 409: ConfigError}
+_JSON = "application/json"
+_KINDS: Mapping[int, type[PlantgateError]] = {
+    400: UsageError,
+    403: Refused,
+    404: UsageError,
+    409: ConfigError,
+    412: Refused,
+    413: UsageError,
+    503: Unavailable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a gateway answered. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The JSON object in it. Raises the gateway's error as ours."""
+        try:
+            value = json.loads(self.content or b"null")
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise Unavailable("LIVE-103", "what answered is no gateway", "see plantgate ports list")
+        if self.status >= HTTPStatus.BAD_REQUEST:
+            kind = _KINDS.get(self.status, Unavailable)
+            code, words = value.get("code", "LIVE-104"), value.get("detail", f"the gateway answered {self.status}")
+            raise kind(str(code), str(words), str(value.get("hint", "")))
+        return value
+
+    def errors(self) -> dict[str, Any]:
+        """Of an import that refused a file: its bad rows; else empty."""
+        if self.status != HTTPStatus.BAD_REQUEST:
+            return {}
+        found: dict[str, Any] = json.loads(self.content)
+        return found if "errors" in found else {}
+
+    def file(self) -> bytes:
+        """A file. Raises the gateway's error as ours."""
+        if self.status >= HTTPStatus.BAD_REQUEST:
+            self.json()
+        return self.content
+
+
+class Asked(Protocol):
+    """Somebody who answers the gateway's HTTP API: one that runs, or its data directory."""
+
+    def send(self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        """Raises Unavailable if nobody answers; what the answer says is the caller's to look at."""
+        ...
+
+
+def ask(asked: Asked, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """JSON there and back. Raises the gateway's error as ours, Unavailable if it does not answer."""
+    content = b"" if body is None else json.dumps(body).encode()
+    return asked.send(method, path, content, {"content-type": _JSON}).json()
 
 
 class GatewayClient:
@@ -35,9 +95,11 @@ class GatewayClient:
         self._connection = connection
         self._headers = dict(headers)
 
+    def send(self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        return _send(self._connection, method, path, content, {**self._headers, **(headers or {})})
+
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The gateway's answer. Raises its error as ours, Unavailable if it does not answer."""
-        return _ask(self._connection, method, path, body, self._headers)[0]
+        return ask(self, method, path, body)
 
 
 @contextmanager
@@ -49,15 +111,16 @@ def gateway_client(data: Path, configuration: Configuration, running: Running) -
     connection = _connect(data, configuration, running)
     try:
         try:
-            token = sign_in.create(data, f"{_user()} (command line)", SystemClock())
+            token = sign_in.create(data, f"{user_name()} (command line)", SystemClock())
         except OSError as error:
             raise StorageError(
                 "LIVE-101",
                 f"{data} can't be written: {(error.strerror or str(error)).lower()}",
                 "run this as the user that runs the gateway",
             ) from None
-        _, cookie = _ask(connection, "POST", "/api/v1/session", {"token": token}, {})
-        client = GatewayClient(connection, {"cookie": cookie})
+        answer = _send(connection, "POST", "/api/v1/session", json.dumps({"token": token}).encode(), {})
+        answer.json()
+        client = GatewayClient(connection, {"cookie": answer.headers.get("set-cookie", "").partition(";")[0]})
         try:
             yield client
         finally:
@@ -67,7 +130,7 @@ def gateway_client(data: Path, configuration: Configuration, running: Running) -
         connection.close()
 
 
-def _user() -> str:
+def user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a user id without a name
@@ -84,7 +147,7 @@ def _connect(data: Path, configuration: Configuration, running: Running) -> http
             if connection is None:
                 continue
             try:
-                _ask(connection, "GET", "/StatusPing", None, {})
+                _send(connection, "GET", "/StatusPing", b"", {}).json()
             except PlantgateError:
                 connection.close()
             else:
@@ -116,31 +179,16 @@ def _connection(host: str, port: int, data: Path, *, secure: bool) -> http.clien
     return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=context)
 
 
-def _ask(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    body: Mapping[str, Any] | None,
-    headers: Mapping[str, str],
-) -> tuple[dict[str, Any], str]:
-    """The JSON answer and the cookie of its first Set-Cookie."""
+def _send(
+    connection: http.client.HTTPConnection, method: str, path: str, content: bytes, headers: Mapping[str, str]
+) -> Answer:
     try:
-        connection.request(method, path, None if body is None else json.dumps(body), dict(headers))
+        connection.request(method, path, content or None, dict(headers))
         response = connection.getresponse()
-        status, cookie = response.status, response.headers.get("set-cookie", "")
-        answer = json.loads(response.read(_REPLY_BYTES) or b"null")
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Unavailable(
             "LIVE-103",
             f"the gateway did not answer on port {connection.port} ({type(error).__name__})",
             "is it still running? see plantgate ports check",
         ) from None
-    if not isinstance(answer, dict):
-        raise Unavailable(
-            "LIVE-103", f"what answers on port {connection.port} is no gateway", "see plantgate ports list"
-        )
-    if status != http.client.OK:
-        kind = _KINDS.get(status, Unavailable)
-        code, words = answer.get("code", "LIVE-104"), answer.get("detail", f"the gateway answered {status}")
-        raise kind(str(code), str(words), str(answer.get("hint", "")))
-    return answer, cookie.partition(";")[0]

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeAlias
 
@@ -28,6 +28,7 @@ from plantgate.cli.common import (
     say,
     told,
 )
+from plantgate.cli.moments import moment, when
 from plantgate.errors import Overload, StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -167,9 +168,9 @@ def _span(last: str | None, begin: str | None, end: str | None) -> tuple[int, in
 
     if last is not None and begin is not None:
         raise UsageError("HI-206", "--last and --from exclude each other", "give one of them")
-    stop = SystemClock().wall() if end is None else _moment(end, "--to")
+    stop = SystemClock().wall() if end is None else moment(end, "--to")
     if begin is not None:
-        return _moment(begin, "--from"), stop
+        return moment(begin, "--from"), stop
     return stop - round(_duration("1h" if last is None else last).total_seconds() * 1e6), stop
 
 
@@ -184,31 +185,15 @@ def _duration(text: str) -> timedelta:
         raise UsageError("HI-207", f"--last {text}: too long", "write 30s, 10m, 2h, 1d or 1h30m") from None
 
 
-def _moment(text: str, option: str) -> int:
-    try:
-        return round(datetime.fromisoformat(text).timestamp() * 1e6)
-    except (ValueError, OverflowError, OSError):
-        hint = "write 2026-11-20T06:00, with +01:00 or Z if it is not local time"
-        raise UsageError("HI-208", f"{option} {text}: not a time", hint) from None
-
-
 def _local(time: int | None) -> str | None:
     """Local time with its offset, to the millisecond."""
     if time is None:
         return None
-    return _when(time).astimezone().isoformat(sep=" ", timespec="milliseconds")
+    return when(time).astimezone().isoformat(sep=" ", timespec="milliseconds")
 
 
 def _utc(time: int) -> str:
-    return _when(time).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _when(time: int) -> datetime:
-    """Exact, and at the ends of the calendar for a clock that was far off."""
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC) if time > 0 else datetime.min.replace(tzinfo=UTC)
+    return when(time).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _plain(value: Scalar) -> Scalar:
