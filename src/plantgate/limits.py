@@ -170,13 +170,6 @@ MODBUS_WAITING_WRITES = _limit(
     "a page or script that writes faster than the device takes it",
 )
 
-MODBUS_MAP_ROWS = _limit(
-    "MODBUS_MAP_ROWS",
-    10_000,
-    "rows",
-    "memory, and the time in which a configuration is read: one address map of a device",
-    "a file of another kind given as an address map",
-)
 
 # --- connections ------------------------------------------------------------------------------------------
 CONNECTIONS_PER_ADDRESS = _limit(
