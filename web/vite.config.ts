@@ -20,5 +20,6 @@ export default defineConfig({
       '/openapi.json': { target: gateway },
     },
   },
-  test: { include: ['tests/**/*.test.ts'], environment: 'node' },
+  ...(process.env.VITEST ? { resolve: { conditions: ['browser'] } } : {}),
+  test: { include: ['tests/**/*.test.ts'], environment: './tests/environment.ts' },
 })

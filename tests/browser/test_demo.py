@@ -3,74 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from bench.processes import CARD, free_offset, plantgate, wait_for
-
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-SLOW = 20_000  # milliseconds: a busy machine with two cores runs the plant, the gateway and the browser
-
-
-class Demo:
-    """The running demo: its sign-in link and what tests do to it."""
-
-    def __init__(self, data: Path, offset: int, link: str) -> None:
-        self.data, self.offset, self.link = data, offset, link
-
-    @property
-    def url(self) -> str:
-        return self.link.partition("/#")[0]
-
-    def present(self, uid: str) -> None:
-        command = ["reader", "present", "--control", f"127.0.0.1:{4010 + self.offset}", uid]
-        subprocess.run(
-            [sys.executable, "-m", "plantgate.cli.main", *command], check=True, capture_output=True, timeout=20
-        )
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    offset = free_offset()
-    with plantgate("demo", "--data", str(tmp_path / "demo"), "--port-offset", str(offset)) as command:
-        link = wait_for(
-            lambda: re.search(r"http://\S+#signin=\S+", "\n".join(command.lines)),
-            f"a link; printed: {command.lines}",
-            30,
-        ).group()
-        yield Demo(tmp_path / "demo", offset, link)
-        command.stop(signal.SIGTERM)
-
-
-@pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-GB")
-        opened.set_default_timeout(SLOW)
-        expect.set_options(timeout=SLOW)
-        errors: list[str] = []
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        browser.close()
-        assert errors == [], "the page threw"
-
-
-def picture(page: Page, name: str, after_seconds: float = 0) -> None:
-    """Keep a screenshot where PLANTGATE_SCREENSHOTS says (make screenshots: docs/images)."""
-    if folder := os.environ.get("PLANTGATE_SCREENSHOTS"):
-        page.wait_for_timeout(after_seconds * 1_000)  # a picture of a plant that has been running for a while
-        page.screenshot(path=Path(folder) / f"{name}.png")
+from bench.processes import CARD, wait_for
+from tests.browser.world import Demo, picture
 
 
 def test_a_browser_sees_the_plant_move_and_a_badge_accepted(demo: Demo, page: Page) -> None:
@@ -95,10 +34,12 @@ def test_a_browser_sees_the_plant_move_and_a_badge_accepted(demo: Demo, page: Pa
     page.get_by_test_id("tag-search").fill("")
     picture(page, "tags")
 
-    page.goto(f"{demo.url}/badges")
+    page.goto(f"{demo.url}/badges/readers")
     page.locator('[data-testid=reader-wink][data-reader="entrance"]').click()
     log = demo.data / "logs" / "wrapper.log"
     wait_for(lambda: "reader entrance wink" in log.read_text(encoding="utf-8"), "the wink is in the audit log")
+    page.goto(f"{demo.url}/badges")
+    expect(badge).to_be_visible()
     picture(page, "badges")
 
     page.goto(f"{demo.url}/trends?tag=[default]Line 1/Tank A/Level&tag=[default]Line 1/Filler/Speed&range=5m")

@@ -2,6 +2,7 @@ import './tokens.css'
 import './base.css'
 import { mount } from 'svelte'
 import App from './App.svelte'
+import { access } from './lib/access.svelte'
 import { badges } from './lib/badges.svelte'
 import { gateway } from './lib/gateway.svelte'
 import { link } from './lib/link.svelte'
@@ -13,5 +14,5 @@ const target = document.getElementById('app')
 if (target === null) throw new Error('index.html has no element with the id "app"')
 
 // The stores listen before the link starts, so that they miss nothing of the first connection.
-for (const store of [theme, session, tags, badges, gateway, link]) store.start()
+for (const store of [theme, session, tags, badges, access, gateway, link]) store.start()
 mount(App, { target })

@@ -51,7 +51,7 @@ describe('api', () => {
 
   it('shows the verdict of a command, with any status', async () => {
     answers(json({ outcome: 'failed', code: 'DRV-1', message: 'not connected' }, 502), json({ outcome: 'done', code: '', message: '' }))
-    expect(await api.commandReader('gate north', 'wink')).toEqual({ outcome: 'failed', code: 'DRV-1', message: 'not connected' })
+    expect(await api.commandReader('gate north', { action: 'wink' })).toEqual({ outcome: 'failed', code: 'DRV-1', message: 'not connected' })
     expect((await api.writeTag('a', true)).outcome).toBe('done')
   })
 
@@ -63,7 +63,7 @@ describe('api', () => {
 
   it('escapes names', async () => {
     const asked = answers(json({ outcome: 'done', code: '', message: '' }))
-    await api.commandReader('a/b c', 'deny')
+    await api.commandReader('a/b c', { action: 'deny' })
     expect(asked[0]).toBe('POST /api/v1/readers/a%2Fb%20c/commands {"action":"deny"}')
     expect(api.historyCsvUrl('[default]A & B', { from: 1, to: 2 })).toBe('/api/v1/history?path=%5Bdefault%5DA+%26+B&from=1&to=2&format=csv')
   })

@@ -3,7 +3,7 @@ import type { BadgeEvent } from '../src/lib/contract'
 import { addLive, addNewest, addOlder, FEED_LIMIT, filterFeed } from '../src/lib/feed'
 
 const event = (id: number, change: Partial<BadgeEvent> = {}): BadgeEvent => ({
-  id, reader: 'entrance', uid: 'AB12', holder: 'Ada', t: id, verdict: 'accepted', reason: '', door: '', latency_ms: 1, reply_error: '', ...change,
+  id, reader: 'entrance', uid: '…AB12', card: 'c0', last4: 'AB12', holder: 'Ada', holder_id: '17', t: id, verdict: 'accepted', why: 'rule', reason: '', rule: '', enters: '', leaves: '', remark: '', door: '', latency_ms: 1, reply_error: '', ...change,
 })
 const ids = (events: BadgeEvent[]) => events.map(({ id }) => id)
 const run = (from: number, to: number) => Array.from({ length: from - to + 1 }, (_, index) => event(from - index))

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from plantgate.limits import ACCESS_PICTURE_BYTES
+from plantgate.limits import ACCESS_PICTURE_BYTES, HTTP_BODY_BYTES
 from plantgate.model.access import Card, Holder, Put
 from plantgate.model.badge import AccessVerdict, JournalEntry
 from plantgate.model.command import Origin
@@ -320,6 +320,7 @@ async def test_pictures(guard_room: httpx.AsyncClient) -> None:
     problem(await guard_room.put(f"{BASE}/holders/ghost/picture", content=PNG), 404, "WEB-404")
     assert (await guard_room.delete(path)).status_code == 204
     problem(await guard_room.get(path), 404, "WEB-404")
+    assert (await guard_room.get(path, params={"optional": "true"})).status_code == 204
 
 
 async def test_the_journal_for_an_auditor(world: World, guard_room: httpx.AsyncClient) -> None:
@@ -354,9 +355,29 @@ async def test_pages_hear_of_changes(world: World, guard_room: httpx.AsyncClient
 
 
 async def test_thousands_of_holders_are_a_page_each(world: World, guard_room: httpx.AsyncClient) -> None:
-    many = [Put(Holder(id=f"h{n:05}", name=f"Holder {n}")) for n in range(3_000)]
+    many = [Put(Holder(id=f"h{n:05}", name=f"Holder {n:05}")) for n in range(3_000)]
     cards = [Put(Card(id=f"{n:032x}", last4=f"{n:04}", holder=f"h{n:05}")) for n in range(1_000, 4_000 - 1_000)]
     await world.desk.apply([*many, *cards], Origin("ada", may_write=True))
     answer = (await guard_room.get(f"{BASE}/holders", params={"offset": 2_990, "limit": 5, "search": "holder"})).json()
     assert [row["id"] for row in answer["items"]] == ["h02990", "h02991", "h02992", "h02993", "h02994"]
     assert answer["metadata"]["matching"] == 3_000
+
+
+async def test_holders_come_by_name_and_are_found_by_their_cards(world: World, guard_room: httpx.AsyncClient) -> None:
+    async def ids(**params: str) -> list[str]:
+        return [row["id"] for row in (await guard_room.get(f"{BASE}/holders", params=params)).json()["items"]]
+
+    await world.desk.apply([Put(Holder(id="z", name="aaron"))], Origin("ada", may_write=True))
+    assert await ids() == ["z", "ada", "spare"]
+    assert await ids(search="c080 BLUE") == ["ada"]
+    assert (await ids(key="spare"), await ids(key="spar")) == (["spare"], [])
+    await world.desk.apply([Put(Holder(id="z", name="Zoe"))], Origin("ada", may_write=True))
+    assert await ids() == ["ada", "spare", "z"]
+
+
+async def test_a_file_of_many_cards_is_longer_than_other_bodies(guard_room: httpx.AsyncClient) -> None:
+    rows = "".join(f"04{n:08X},ada,{'x' * 80}\n" for n in range(40_000))
+    assert len(rows) > 3 * HTTP_BODY_BYTES
+    content = b"card,holder_id,label\n" + rows.encode()
+    answer = await guard_room.post(f"{BASE}/import", params={"dry_run": "true"}, content=content)
+    assert (answer.status_code, answer.json()["new_cards"]) == (200, 40_000)

@@ -1,7 +1,7 @@
 /** The REST side of the contract. Every call ends: in an answer, or in a `Problem` that can be shown. */
 
 import type {
-  BadgeEvent, Gateway, History, Listing, Part, Port, Reader, ReaderAction, Scalar, Session, TagRecord, Verdict,
+  BadgeEvent, Gateway, History, Listing, Part, Port, Reader, ReaderCommand, Scalar, Session, TagRecord, Verdict,
 } from './contract'
 
 const DEADLINE_MS = 15_000
@@ -16,6 +16,8 @@ export class Problem extends Error {
     readonly detail: string,
     readonly code: string,
     readonly hint: string,
+    /** the whole answer: some problems list what is wrong row by row */
+    readonly body: Record<string, unknown> = {},
   ) {
     super(detail || title)
     this.name = 'Problem'
@@ -49,27 +51,43 @@ async function problemOf(response: Response): Promise<Problem> {
     text(body['detail']) || text(body['message']) || 'It gave no reason.',
     text(body['code']) || `HTTP ${response.status}`,
     text(body['hint']),
+    body,
   )
 }
 
-async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const deadline = AbortSignal.timeout(DEADLINE_MS)
+export interface AskOptions {
+  signal?: AbortSignal | undefined
+  /** the revision that was seen: the gateway refuses (412) when the data has changed since */
+  revision?: number | undefined
+  /** a large file takes longer than a question */
+  deadlineMs?: number
+}
+
+async function request(method: string, path: string, body?: unknown, options: AskOptions = {}): Promise<Response> {
+  const { signal, revision } = options
+  const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS)
+  const file = body instanceof Blob
+  const headers: Record<string, string> = {}
+  if (body !== undefined && !file) headers['Content-Type'] = 'application/json'
+  if (revision !== undefined) headers['If-Match'] = `"${revision}"`
   return fetch(path, {
     method,
     signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     credentials: 'same-origin',
     cache: 'no-store',
-    ...(body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
+    headers,
+    ...(body === undefined ? {} : { body: file ? body : JSON.stringify(body) }),
   })
 }
 
-async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** Asks for JSON; a `Blob` as the body is sent as it is. */
+export async function ask<T>(method: string, path: string, body?: unknown, options: AskOptions = {}): Promise<T> {
   try {
-    const response = await request(method, path, body, signal)
+    const response = await request(method, path, body, options)
     if (!response.ok) throw await problemOf(response)
-    return (await response.json()) as T
+    return (response.status === 204 ? undefined : await response.json()) as T
   } catch (error) {
-    if (signal?.aborted) throw error
+    if (options.signal?.aborted) throw error
     throw asProblem(error)
   }
 }
@@ -89,7 +107,7 @@ async function command(path: string, body: unknown): Promise<Verdict> {
   }
 }
 
-function query(parameters: Record<string, string | number | undefined>): string {
+export function query(parameters: Record<string, string | number | undefined>): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) search.set(name, String(value))
   return search.toString()
@@ -107,7 +125,7 @@ export const api = {
   signOut: () => ask<unknown>('DELETE', '/api/v1/session'),
   gateway: () => ask<Gateway>('GET', '/api/v1/gateway'),
   status: () => ask<Listing<Part>>('GET', '/api/v1/status'),
-  tag: (path: string, signal?: AbortSignal) => ask<TagRecord>('GET', `/api/v1/tags/value?${query({ path })}`, undefined, signal),
+  tag: (path: string, signal?: AbortSignal) => ask<TagRecord>('GET', `/api/v1/tags/value?${query({ path })}`, undefined, { signal }),
   readers: () => ask<Listing<Reader>>('GET', '/api/v1/readers'),
   ports: () => ask<Listing<Port>>('GET', '/api/v1/ports'),
 
@@ -125,11 +143,11 @@ export const api = {
     ask<Listing<BadgeEvent>>('GET', `/api/v1/badge-events?${query({ limit, before })}`),
 
   history: (path: string, span: HistorySpan, signal?: AbortSignal) =>
-    ask<History>('GET', `/api/v1/history?${query({ path, from: span.from, to: span.to, max_points: span.maxPoints, seed: 'true' })}`, undefined, signal),
+    ask<History>('GET', `/api/v1/history?${query({ path, from: span.from, to: span.to, max_points: span.maxPoints, seed: 'true' })}`, undefined, { signal }),
 
   historyCsvUrl: (path: string, span: HistorySpan) => `/api/v1/history?${query({ path, from: span.from, to: span.to, format: 'csv' })}`,
 
   writeTag: (path: string, value: Scalar) => command('/api/v1/tags/write', { path, value }),
-  commandReader: (reader: string, action: ReaderAction) =>
-    command(`/api/v1/readers/${encodeURIComponent(reader)}/commands`, { action }),
+  commandReader: (reader: string, wanted: ReaderCommand) =>
+    command(`/api/v1/readers/${encodeURIComponent(reader)}/commands`, wanted),
 }

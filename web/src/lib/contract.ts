@@ -88,6 +88,7 @@ export interface Reader {
   name: string
   host: string
   port: number
+  transport: string
   state: string
   health: Health
   last_card: string
@@ -95,6 +96,8 @@ export interface Reader {
   last_verdict: string
   last_at: number | null
   badges: number
+  /** badges that were turned away because too many came at once */
+  shed: number
   accepted: number
   denied: number
   reconnects: number
@@ -103,16 +106,31 @@ export interface Reader {
 }
 
 export type ReaderAction = 'accept' | 'deny' | 'wink'
+/** one thing at a time: a signal by name, a sequence of the reader (two hex digits), or its LEDs and buzzer */
+export type ReaderCommand = { action: ReaderAction } | { seq: string } | { leds?: string; buzz?: number }
 
 export interface BadgeEvent {
   id: number
   reader: string
+  /** the card as people see it: …4080 */
   uid: string
+  /** the card's keyed hash */
+  card: string
+  last4: string
   /** empty when nobody is known for the card */
   holder: string
+  holder_id: string
   t: number
   verdict: 'accepted' | 'denied'
+  /** the stable word for `reason` */
+  why: string
   reason: string
+  rule: string
+  /** the zones beyond and before the reader */
+  enters: string
+  leaves: string
+  /** what was noticed and did not decide */
+  remark: string
   door: string
   latency_ms: number | null
   reply_error: string
@@ -159,6 +177,7 @@ export type ServerMessage =
   | { type: 'hello'; gateway: string; now: number; version: string }
   | { type: 'tags'; now: number; changes: TagChange[]; snapshot?: boolean }
   | { type: 'badge'; event: BadgeEvent }
+  | { type: 'access'; revision: number; presence: number }
   | { type: 'status'; state: GatewayState; items: Part[] }
   | { type: 'ping'; now: number }
 
@@ -167,4 +186,5 @@ export interface Subscription {
   tags: 'all' | string[]
   badges: boolean
   status: boolean
+  access: boolean
 }

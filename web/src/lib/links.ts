@@ -5,6 +5,7 @@ export const links = {
   trend: (paths: string[]) => `/trends?${new URLSearchParams(paths.map((path) => ['tag', path]))}`,
   reader: (name: string) => `/badges?${new URLSearchParams({ reader: name })}`,
   badge: (id: number) => `/badges?event=${id}`,
+  holder: (id: string) => `/badges/people?${new URLSearchParams({ holder: id })}`,
   /** nothing for a part that has no page of its own */
   part(kind: string, name: string): string | undefined {
     if (kind === 'device' || kind === 'reader') return `/devices?${new URLSearchParams({ name })}`

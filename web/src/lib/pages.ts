@@ -16,3 +16,28 @@ export const PAGES: PageEntry[] = [
   { path: '/devices', title: 'Devices', icon: 'devices' },
   { path: '/ports', title: 'Ports', icon: 'ports' },
 ]
+
+export interface TabEntry {
+  path: string
+  title: string
+  /** shown only to somebody who is signed in */
+  closed: boolean
+}
+
+/** The parts of the section Badges: each has an address. */
+export const BADGE_TABS: TabEntry[] = [
+  { path: '/badges', title: 'Feed', closed: false },
+  { path: '/badges/readers', title: 'Readers', closed: false },
+  { path: '/badges/inside', title: 'Inside', closed: true },
+  { path: '/badges/people', title: 'People & cards', closed: true },
+  { path: '/badges/rules', title: 'Rules', closed: true },
+  { path: '/badges/schedules', title: 'Schedules', closed: true },
+  { path: '/badges/places', title: 'Places & groups', closed: true },
+  { path: '/badges/explain', title: 'Explain', closed: true },
+  { path: '/badges/changes', title: 'Changes', closed: true },
+]
+
+/** The section that an address belongs to: `/badges/people` is in Badges. */
+export function sectionOf(path: string): PageEntry | undefined {
+  return PAGES.find((page) => path === page.path || (page.path !== '/' && path.startsWith(`${page.path}/`)))
+}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from plantgate.listeners.web.access.directory import Directory
 from plantgate.model.gateway import GatewayInfo, PortRow, Sample
 from plantgate.model.seams import (
     AccessDesk,
@@ -44,3 +45,4 @@ class WebContext:
     redeem: Callable[[str], str | None]
     hosts: frozenset[str]
     static: Path
+    directory: Directory = field(default_factory=Directory)

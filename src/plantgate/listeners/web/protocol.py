@@ -19,6 +19,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from plantgate.errors import PeerError
 from plantgate.limits import (
+    ACCESS_CSV_BYTES,
     HTTP_BODY_BYTES,
     HTTP_BODY_SECONDS,
     HTTP_HEADER_BYTES,
@@ -177,11 +178,18 @@ class GatewayHttp(_Unsent, HttpToolsProtocol):
             return
         if self._phase is _Phase.HEADER and self._received > HTTP_HEADER_BYTES:
             self.send_400_response("The request header is too large.")
-        elif self._phase is _Phase.BODY and self._received > 2 * HTTP_BODY_BYTES:
-            # Bodies are read, and refused with an answer, by their routes: this is for what no route reads.
+        elif self._phase is _Phase.BODY and self._received > 2 * self._longest_body:
             self.transport.abort()
         elif self._deadline is None and not self._answering():
             self._due(HTTP_BODY_SECONDS + 1 if self._phase is _Phase.BODY else HTTP_HEADER_SECONDS)
+
+    @property
+    def _longest_body(self) -> int:
+        """Bodies are read, and refused with an answer, by their routes: the bound is for what no route reads any more.
+
+        While one reads it knows its own bound; the longest is a file of cards.
+        """
+        return HTTP_BODY_BYTES if self._open_cycle is None else ACCESS_CSV_BYTES
 
     def _answering(self) -> bool:
         """A whole request is here and its answer is not out yet."""

@@ -13,6 +13,7 @@ from plantgate.errors import PeerError
 from plantgate.limits import PAGE_ROWS, SEARCH_WORDS
 from plantgate.listeners.web import reply
 from plantgate.listeners.web.access import shapes, wanted
+from plantgate.listeners.web.access.directory import Entry, slices
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.tags import origin
 from plantgate.listeners.web.wire import Metadata
@@ -21,7 +22,10 @@ from plantgate.model.access import AccessData, AccessItem, AccessKind, Presence,
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`key` is the key's name in the body; `text` what a search looks at; without `takes` it is only listed."""
+    """`key` is the key's name in the body; `text` what a search looks at (of holders: an entry of the directory).
+
+    Without `takes` it is only listed.
+    """
 
     kind: AccessKind
     rows: type
@@ -35,7 +39,7 @@ COLLECTIONS: tuple[Collection, ...] = (
         AccessKind.HOLDERS,
         shapes.HolderRows,
         "id",
-        lambda holder: f"{holder.id} {holder.name} {holder.note} {' '.join(holder.groups)}",
+        lambda entry: entry.text,
         wanted.HolderIn,
     ),
     Collection(
@@ -91,56 +95,62 @@ def tagged(value: Any, revision: int, status: int = 200) -> Response:
 
 
 async def list_items(request: Request, context: WebContext, collection: Collection) -> Response:
-    """Filter by `key`, `search` (every word), `holder` (cards), `group` (holders); page by `limit` and `offset`."""
+    """Filter by `key`, `search` (every word), `holder` (cards), `group` (holders); page by `limit` and `offset`.
+
+    Holders come by name. With 100,000 of them all this goes slice by slice: badges are decided in between.
+    """
     limit = reply.number(request, "limit", 200, 1, PAGE_ROWS)
     offset = reply.number(request, "offset", 0, 0, 10_000_000)
     data = context.access.data()
-    items = _items(data, collection.kind)
-    matching = list(_filter(request, items, collection))
-    rows = _rows(matching[offset : offset + limit], data, context)
-    metadata = Metadata(len(items), len(matching), limit, offset)
+    words = _words(request)
+    found = await _found(request, data, words, collection, context)
+    page = found[offset : offset + limit]
+    rows = _holder_rows(page, context) if collection.kind is AccessKind.HOLDERS else _rows(page, data)
+    metadata = Metadata(len(getattr(data, collection.kind.value)), len(found), limit, offset)
     return tagged(collection.rows(rows, metadata, data.revision), data.revision)
 
 
-def _items(data: AccessData, kind: AccessKind) -> Sequence[Any]:
-    found: Mapping[str, Any] | Sequence[Any] = getattr(data, kind.value)
-    return list(found.values()) if isinstance(found, Mapping) else found
-
-
-def _filter(request: Request, items: Iterable[Any], collection: Collection) -> Iterable[Any]:
-    key = request.query_params.get("key")
+def _words(request: Request) -> list[str]:
     words = list(dict.fromkeys(request.query_params.get("search", "").casefold().split()))
     if len(words) > SEARCH_WORDS:
         raise PeerError("WEB-432", f"search takes at most {SEARCH_WORDS} words", "search for fewer")
-    holder, group = request.query_params.get("holder"), request.query_params.get("group")
-    for item in items:
+    return words
+
+
+async def _found(
+    request: Request, data: AccessData, words: Sequence[str], collection: Collection, context: WebContext
+) -> Sequence[Any]:
+    """Of holders their entries of the directory, of everything else the items."""
+    key, holder, group = (request.query_params.get(name) for name in ("key", "holder", "group"))
+    kept: Mapping[str, Any] | Sequence[Any] = getattr(data, collection.kind.value)
+    items: Iterable[Any] = kept.values() if isinstance(kept, Mapping) else kept
+    if collection.kind is AccessKind.HOLDERS:
+        items = await context.directory.entries(data)
+    elif collection.kind is AccessKind.CARDS and holder:
+        items = await context.directory.cards_of(data, holder)
+    in_group = group if collection.kind is AccessKind.HOLDERS else None
+
+    def fits(item: Any) -> bool:
         if key is not None and getattr(item, collection.key) != key:
-            continue
-        if collection.kind is AccessKind.CARDS and holder and item.holder != holder:
-            continue
-        if collection.kind is AccessKind.HOLDERS and group and group not in item.groups:
-            continue
-        if words:
-            text = collection.text(item).casefold()
-            if not all(word in text for word in words):
-                continue
-        yield item
+            return False
+        if in_group and in_group not in item.holder.groups:
+            return False
+        text = collection.text(item).casefold() if words else ""
+        return all(word in text for word in words)
+
+    if isinstance(items, Sequence) and key is None and not in_group and not words:
+        return items
+    return [item async for some in slices(items) for item in some if fits(item)]
 
 
-def _rows(items: Sequence[Any], data: AccessData, context: WebContext) -> list[Any]:
-    if not items:
-        return []
-    kind = type(items[0]).__name__
-    if kind == "Holder":
-        return _holder_rows(items, data, context)
-    if kind == "Card":
-        return [shapes.CardRow.of(card, _name(data, card.holder)) for card in items]
+def _rows(items: Sequence[Any], data: AccessData) -> list[Any]:
     makers: Mapping[str, Callable[[Any], Any]] = {
+        "Card": lambda card: shapes.CardRow.of(card, _name(data, card.holder)),
         "Schedule": shapes.ScheduleRow.of,
         "Lockdown": shapes.LockdownRow.of,
         "Rule": wanted.RuleShape.of,
     }
-    maker = makers.get(kind)
+    maker = makers.get(type(items[0]).__name__) if items else None
     return list(items) if maker is None else [maker(item) for item in items]
 
 
@@ -149,12 +159,7 @@ def _name(data: AccessData, holder: str) -> str:
     return found.name if found else ""
 
 
-def _holder_rows(items: Sequence[Any], data: AccessData, context: WebContext) -> list[shapes.HolderRow]:
-    ids = {holder.id for holder in items}
-    cards: dict[str, list[shapes.CardOfHolder]] = {}
-    for card in data.cards.values():
-        if card.holder in ids:
-            cards.setdefault(card.holder, []).append(shapes.CardOfHolder(card.id, card.last4, card.label, card.enabled))
+def _holder_rows(entries: Sequence[Entry], context: WebContext) -> list[shapes.HolderRow]:
     where: dict[str, Presence] = {presence.holder_id: presence for presence in context.access.presences()}
     return [
         shapes.HolderRow(
@@ -165,12 +170,12 @@ def _holder_rows(items: Sequence[Any], data: AccessData, context: WebContext) ->
             valid_from=shapes.shown(holder.valid_from),
             valid_until=shapes.shown(holder.valid_until),
             note=holder.note,
-            cards=cards.get(holder.id, []),
+            cards=[shapes.CardOfHolder(card.id, card.last4, card.label, card.enabled) for card in cards],
             zone=where[holder.id].zone if holder.id in where else "",
             since=shapes.shown(where[holder.id].since) if holder.id in where else None,
             picture=context.pictures.has(holder.id),
         )
-        for holder in items
+        for _, _, _, holder, cards in entries
     ]
 
 
