@@ -16,14 +16,18 @@ from pathlib import Path
 # program, or file of one -> Debian package
 NEEDED = {
     "caddy": "caddy",
+    "cc": "gcc",
     "chromium": "chromium",
     "dbus-daemon": "dbus",
     "firewalld": "firewalld",
     "haproxy": "haproxy",
     "ip": "iproute2",
     "iptables": "iptables",
+    "/usr/include/stdio.h": "libc6-dev",
+    "/usr/include/modbus/modbus.h": "libmodbus-dev",
     "nft": "nftables",
     "mariadbd": "mariadb-server",
+    "mbpoll": "mbpoll",
     "nginx": "nginx-light",
     "/usr/lib/nginx/modules/ngx_stream_module.so": "libnginx-mod-stream",
     "nmap": "nmap",
