@@ -170,6 +170,48 @@ MODBUS_WAITING_WRITES = _limit(
     "a page or script that writes faster than the device takes it",
 )
 
+MODBUS_MAP_ROWS = _limit(
+    "MODBUS_MAP_ROWS",
+    10_000,
+    "rows",
+    "memory, and the time in which a configuration is read: one address map of a device",
+    "a file of another kind given as an address map",
+)
+MODBUS_SERVER_MAP_ROWS = _limit(
+    "MODBUS_SERVER_MAP_ROWS",
+    10_000,
+    "entries",
+    "the event loop: what changed is put into registers when a client asks, some 2 us an entry",
+    "a script that maps every tag of a plant",
+)
+MODBUS_SERVER_FRAME_SECONDS = _limit(
+    "MODBUS_SERVER_FRAME_SECONDS",
+    5,
+    "s",
+    "a place for other clients: a frame is whole so long after its first byte, or its connection is closed",
+    "slowloris: a client that sends one byte every few seconds",
+)
+MODBUS_SERVER_STALL_SECONDS = _limit(
+    "MODBUS_SERVER_STALL_SECONDS",
+    10,
+    "s",
+    "memory: no more is answered to a client that is 64 kB behind with reading, and then it is let go",
+    "a client that asks and never reads the answers",
+)
+MODBUS_SERVER_PIECE_BYTES = _limit(
+    "MODBUS_SERVER_PIECE_BYTES",
+    1_024,
+    "bytes",
+    "the other clients: so much of what one sends at once (85 reads) is answered before it is their turn",
+    "a client that pipelines thousands of requests",
+)
+MODBUS_SERVER_WRITE_SECONDS = _limit(
+    "MODBUS_SERVER_WRITE_SECONDS",
+    10,
+    "s",
+    "the client: all writes of one request are done so soon, or it hears that they are not",
+    "a request that writes many tags of a device that does not answer",
+)
 
 # --- connections ------------------------------------------------------------------------------------------
 CONNECTIONS_PER_ADDRESS = _limit(
@@ -252,6 +294,71 @@ TAG_TEXT_CHARS = _limit(
     "a page or script that writes a document into a tag",
 )
 
+# --- expressions of tags ----------------------------------------------------------------------------------
+EXPRESSION_CHARS = _limit(
+    "EXPRESSION_CHARS",
+    8_192,
+    "characters",
+    "the event loop while an expression is parsed: 30 ms for the longest one",
+    "a script that writes a program into an expression",
+)
+EXPRESSION_DEPTH = _limit(
+    "EXPRESSION_DEPTH",
+    150,
+    "levels",
+    "the interpreter's stack: an evaluation goes as deep as its expression is nested",
+    "a generated expression that adds hundreds of tags one by one; sum() takes them side by side",
+)
+EXPRESSION_NODES = _limit(
+    "EXPRESSION_NODES",
+    1_000,
+    "operators, functions, tags and constants",
+    "the event loop: one evaluation of the dearest expression takes 20 ms, of an ordinary one 3 us",
+    "a generated expression",
+)
+EXPRESSION_FOLDER_TAGS = _limit(
+    "EXPRESSION_FOLDER_TAGS",
+    20_000,
+    "tags",
+    "the event loop: all folders that one evaluation goes through; so many tags take 1.5 ms",
+    "a sum over all tags of a plant",
+)
+EXPRESSION_FORMAT_CHARS = _limit(
+    "EXPRESSION_FORMAT_CHARS",
+    100,
+    "characters",
+    "the event loop: the format of one dateFormat(), each letter of which costs half a microsecond",
+    "a format that comes from a text tag",
+)
+EXPRESSION_CACHE = _limit(
+    "EXPRESSION_CACHE",
+    4_096,
+    "texts",
+    "memory: compiled expressions kept for tags with the same text (some 5 kB each)",
+    "a generated tag file with a different expression for each tag",
+)
+EXPRESSION_CLOCK_MS = _limit(
+    "EXPRESSION_CLOCK_MS",
+    100,
+    "ms",
+    "the event loop: an expression with now() is not evaluated more often by the clock",
+    "now(1) in thousands of expressions",
+)
+EXPRESSION_CHAIN = _limit(
+    "EXPRESSION_CHAIN",
+    100,
+    "expressions",
+    "the age of values and the cost of a change: expressions that depend on each other in a row",
+    "a counter made of tags that each add one to the one before",
+)
+EXPRESSION_PATTERNS = _limit(
+    "EXPRESSION_PATTERNS",
+    100,
+    "patterns",
+    "the cost of a new tag: different paths with * that begin in the same folder",
+    "a generated expression for each tag that searches the whole tree",
+)
+
 # --- log --------------------------------------------------------------------------------------------------
 LOG_FILE_BYTES = _limit(
     "LOG_FILE_BYTES", 10_485_760, "bytes", "disk: wrapper.log is rotated at this size", "a flapping device"
@@ -275,6 +382,20 @@ LOG_STACK_LINES = _limit(
 GATEWAY_XML_BYTES = _limit(
     "GATEWAY_XML_BYTES", 1_048_576, "bytes", "memory while gateway.xml is read", "a path that names another file"
 )
+TAG_ARRAY_ITEMS = _limit(
+    "TAG_ARRAY_ITEMS",
+    4_096,
+    "values",
+    "memory per array tag, and the pages that show it",
+    "a page or script that writes a table into a tag",
+)
+TAG_DOCUMENT_CHARS = _limit(
+    "TAG_DOCUMENT_CHARS",
+    65_536,
+    "characters",
+    "memory per DataSet or Document tag",
+    "a page or script that writes a file into a tag",
+)
 CONFIG_FILE_BYTES = _limit(
     "CONFIG_FILE_BYTES",
     33_554_432,
@@ -287,6 +408,28 @@ CONFIG_ERRORS = _limit(
 )
 CONFIG_TAGS = _limit(
     "CONFIG_TAGS", 200_000, "tags", "memory and start-up time of one gateway", "a generated tag file gone wrong"
+)
+
+RETAIN_COMMITS_PER_SECOND = _limit(
+    "RETAIN_COMMITS_PER_SECOND",
+    10,
+    "commits/s",
+    "the disk: memory tags that outlive a restart are stored together, the newest value of each",
+    "a script that writes such a tag in a loop",
+)
+DERIVED_SLICE = _limit(
+    "DERIVED_SLICE",
+    500,
+    "tags",
+    "the event loop: so many formulas are computed before everybody else has a turn",
+    "a change that thousands of expressions follow",
+)
+UDT_DEPTH = _limit(
+    "UDT_DEPTH",
+    16,
+    "levels",
+    "start-up: instances within instances of user-defined types",
+    "a type that contains itself",
 )
 
 # --- looking at ports -------------------------------------------------------------------------------------
