@@ -10,17 +10,22 @@ than one frame is held; every request has an outcome; no input takes longer than
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
 import time
 
+from plantgate.errors import PeerError
 from plantgate.protocols.modbus import (
     Broken,
     ClientCore,
     Function,
     MaskWriteRegister,
     Read,
+    ReadDeviceIdentification,
+    ReadWriteRegisters,
     Request,
+    RtuClientCore,
     ServerCore,
     WriteCoil,
     WriteCoils,
@@ -28,7 +33,9 @@ from plantgate.protocols.modbus import (
     WriteRegisters,
     exchange,
     frame,
+    rtu_frame,
 )
+from plantgate.protocols.modbus.identification import encode_identification, identification
 from plantgate.protocols.modbus.server import Asked, Illegal
 
 REQUESTS: tuple[Request, ...] = (
@@ -41,6 +48,8 @@ REQUESTS: tuple[Request, ...] = (
     WriteCoils(0, (True, False, True)),
     WriteRegisters(9, b"\x00\x01\x02\x03"),
     MaskWriteRegister(4, 0xF2, 0x25),
+    ReadWriteRegisters(0, 2, 5, b"\x00\x01"),
+    ReadDeviceIdentification(),
 )
 EXCHANGES = [exchange(request) for request in REQUESTS]
 LARGEST_FRAME = 260
@@ -55,6 +64,7 @@ def check(data: bytes) -> None:
     size, stream = 1 + data[0], data[1:]
     pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
     _client(stream, pieces)
+    _rtu_client(stream, pieces)
     _server(stream, pieces)
     assert time.perf_counter() - began < SLOW_SECONDS, "an input took longer than a second"
 
@@ -69,6 +79,20 @@ def _client(stream: bytes, pieces: list[bytes]) -> None:
     assert [str(event) for event in events] == [str(event) for event in expected], "the cut changed the events"
     assert not any(isinstance(event, Broken) for event in events[:-1]), "something follows the end"
     assert len(split.tick(99.0)) == len(split._pending) + len(whole.drain()), "a request has no outcome"
+
+
+def _rtu_client(stream: bytes, pieces: list[bytes]) -> None:
+    """One question at a time; a cut may change what is noise, never what is held or whether there is an outcome."""
+    for number, what in enumerate(EXCHANGES):
+        core: RtuClientCore[int] = RtuClientCore()
+        core.request(what, 1, 0.0, 5.0, number)
+        outcomes = 0
+        for piece in pieces:
+            outcomes += sum(hasattr(event, "token") for event in core.receive(piece, 1.0))
+            assert len(core._held) <= LARGEST_FRAME, "more than one frame is held"
+        assert outcomes + len(core.tick(99.0)) == 1, "a request has no outcome, or two"
+    with contextlib.suppress(PeerError):
+        identification(stream)
 
 
 def _asked() -> ClientCore[int]:
@@ -95,8 +119,10 @@ def _samples() -> list[bytes]:
     samples = []
     for number, what in enumerate(EXCHANGES):
         samples.append(frame(number, 1, what.pdu))
-        samples.append(frame(number, 1, what.prefix + bytes(what.reply_length - len(what.prefix))))
-        samples.append(frame(number, 1, bytes((what.function | 0x80, 2))))
+        identity = encode_identification(1, {0: b"Acme", 1: b"X"})
+        right = what.prefix + (bytes(what.reply_length - len(what.prefix)) if what.reply_length else identity)
+        for answer in (right, bytes((what.function | 0x80, 2))):
+            samples += [frame(number, 1, answer), rtu_frame(1, answer)]
     return samples
 
 

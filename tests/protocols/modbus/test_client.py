@@ -17,7 +17,10 @@ from plantgate.protocols.modbus import (
     Function,
     Malformed,
     MaskWriteRegister,
+    Quiet,
     Read,
+    ReadDeviceIdentification,
+    ReadWriteRegisters,
     Reply,
     Request,
     ServerCore,
@@ -43,6 +46,8 @@ MESSAGES: list[tuple[Request, bytes]] = [
     (WriteCoils(1, (True, False, True)), b""),
     (WriteRegisters(1, b"abcdef"), b""),
     (MaskWriteRegister(1, 2, 3), b""),
+    (ReadWriteRegisters(1, 2, 5, b"abcd"), b"efgh"),
+    (ReadDeviceIdentification(2, 1), b"\x02\x82\x00\x00\x01\x01\x01X"),
 ]
 
 
@@ -224,3 +229,28 @@ def test_cost_is_linear_in_the_bytes_whatever_their_cut() -> None:
     for at in range(0, len(stream), 7):
         core.receive(stream[at : at + 7], 0.0)
         assert len(core._deframer._held) < 260
+
+
+def test_an_overdue_request_gives_its_place_up_and_its_answer_still_counts() -> None:
+    core: ClientCore[str] = ClientCore(1)
+    first, _ = core.request(READ, 5, 0.0, 2.0, "slow", patience=0.5)
+    assert core.next_deadline() == 0.5
+    assert core.tick(0.4) == []
+    assert core.tick(0.5) == [Quiet("slow")]
+    assert core.free == 1
+    assert core.next_deadline() == 2.0
+    core.request(READ, 9, 0.5, 2.0, "other")
+    assert core.free == 0
+    assert core.receive(frame(first, 5, READ.prefix + b"abcd"), 1.0) == [Reply("slow", b"abcd", 1.0)]
+    assert core.free == 0
+    assert core.tick(2.5) == [TimedOut("other")]
+    assert core.free == 1
+
+
+def test_an_overdue_request_is_given_up_at_its_deadline() -> None:
+    core: ClientCore[str] = ClientCore(1)
+    core.request(READ, 5, 0.0, 2.0, "dead", patience=0.5)
+    assert core.tick(0.6) == [Quiet("dead")]
+    assert core.tick(2.0) == [TimedOut("dead")]
+    assert core.free == 1
+    assert core.next_deadline() is None

@@ -23,7 +23,7 @@ from plantgate.protocols.modbus import (
     pack_bits,
     unpack_bits,
 )
-from plantgate.protocols.modbus.pdu import IllegalRequest
+from plantgate.protocols.modbus.requests import IllegalRequest
 
 WORDS = st.integers(0, 0xFFFF)
 
@@ -117,7 +117,13 @@ def test_what_can_not_be_asked_is_our_fault(make: object, code: str) -> None:
     ("pdu", "exception"),
     [
         ("", ExceptionCode.ILLEGAL_FUNCTION),
-        ("2B 0E 01 00", ExceptionCode.ILLEGAL_FUNCTION),
+        ("2C 0E 01 00", ExceptionCode.ILLEGAL_FUNCTION),
+        ("2B 0D 01 00", ExceptionCode.ILLEGAL_FUNCTION),
+        ("2B 0E 01", ExceptionCode.ILLEGAL_DATA_VALUE),
+        ("2B 0E 05 00", ExceptionCode.ILLEGAL_DATA_VALUE),
+        ("17 0000 0001 0000 0001 04 0000", ExceptionCode.ILLEGAL_DATA_VALUE),
+        ("17 FFFF 0002 0000 0001 02 0000", ExceptionCode.ILLEGAL_DATA_ADDRESS),
+        ("17 0000 007E 0000 0001 02 0000", ExceptionCode.ILLEGAL_DATA_VALUE),
         ("03 0000 0000", ExceptionCode.ILLEGAL_DATA_VALUE),
         ("03 0000 007E", ExceptionCode.ILLEGAL_DATA_VALUE),
         ("03 FFFF 0002", ExceptionCode.ILLEGAL_DATA_ADDRESS),

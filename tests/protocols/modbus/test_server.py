@@ -23,15 +23,15 @@ READ = Read(Function.READ_HOLDING_REGISTERS, 0, 1)
 def test_questions_come_in_order_and_wrong_ones_can_be_refused() -> None:
     server = ServerCore()
     events = server.receive(
-        frame(1, 1, READ.encode()) + frame(2, 1, b"\x2b\x0e") + frame(3, 9, WriteRegister(1, 2).encode())
+        frame(1, 1, READ.encode()) + frame(2, 1, b"\x2c\x0e") + frame(3, 9, WriteRegister(1, 2).encode())
     )
     assert events == [
         Asked(1, 1, READ),
-        Illegal(2, 1, 0x2B, ExceptionCode.ILLEGAL_FUNCTION),
+        Illegal(2, 1, 0x2C, ExceptionCode.ILLEGAL_FUNCTION),
         Asked(3, 9, WriteRegister(1, 2)),
     ]
     assert isinstance(events[1], Illegal)
-    assert server.refuse(events[1], events[1].exception) == frame(2, 1, b"\xab\x01")
+    assert server.refuse(events[1], events[1].exception) == frame(2, 1, b"\xac\x01")
     assert isinstance(events[0], Asked)
     assert server.refuse(events[0], ExceptionCode.ILLEGAL_DATA_ADDRESS) == frame(1, 1, b"\x83\x02")
 

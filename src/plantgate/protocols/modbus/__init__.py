@@ -1,12 +1,15 @@
-"""Modbus TCP without I/O: bytes and time in, events and bytes out.
+"""Modbus TCP, and RTU over TCP, without I/O: bytes and time in, events and bytes out.
 
-    pdu.py      the messages themselves (function codes 01 02 03 04 05 06 0F 10 16 and exceptions)
-    framing.py  the MBAP header: one connection's bytes cut into frames
-    client.py   the asking side: transaction table, deadlines, every answer checked against its question
-    server.py   the answering side: questions decoded, wrong ones named by their exception code
+    pdu.py             the messages themselves (01 02 03 04 05 06 0F 10 16 17 2B/0E and exceptions)
+    requests.py        questions from their bytes, wrong ones named by their exception code
+    identification.py  what a device says it is (2B/0E)
+    framing.py         the MBAP header: one connection's bytes cut into frames
+    client.py          the asking side: transaction table, deadlines, every answer checked against its question
+    rtu.py             the asking side where RTU frames travel over TCP: CRC, frames ended by their length
+    server.py          the answering side: questions decoded, or the exception that answers them
 
 Sources, cited by paragraph: [AP] MODBUS Application Protocol Specification V1.1b3 (2012) and
-[TCP] MODBUS Messaging on TCP/IP Implementation Guide V1.0b (2006).
+[TCP] MODBUS Messaging on TCP/IP Implementation Guide V1.0b (2006), [SL] MODBUS over Serial Line V1.02 (2006).
 """
 
 from plantgate.protocols.modbus.client import (
@@ -14,6 +17,7 @@ from plantgate.protocols.modbus.client import (
     ClientEvent,
     ExceptionReply,
     Malformed,
+    Quiet,
     Reply,
     TimedOut,
     Unexpected,
@@ -25,17 +29,20 @@ from plantgate.protocols.modbus.pdu import (
     Function,
     MaskWriteRegister,
     Read,
+    ReadDeviceIdentification,
+    ReadWriteRegisters,
     Request,
     WriteCoil,
     WriteCoils,
     WriteRegister,
     WriteRegisters,
-    decode_request,
     exception_text,
     exchange,
     pack_bits,
     unpack_bits,
 )
+from plantgate.protocols.modbus.requests import decode_request
+from plantgate.protocols.modbus.rtu import RtuClientCore, rtu_frame
 from plantgate.protocols.modbus.server import Asked, Illegal, ServerCore, ServerEvent
 
 __all__ = [
@@ -51,9 +58,13 @@ __all__ = [
     "Illegal",
     "Malformed",
     "MaskWriteRegister",
+    "Quiet",
     "Read",
+    "ReadDeviceIdentification",
+    "ReadWriteRegisters",
     "Reply",
     "Request",
+    "RtuClientCore",
     "ServerCore",
     "ServerEvent",
     "TimedOut",
@@ -67,5 +78,6 @@ __all__ = [
     "exchange",
     "frame",
     "pack_bits",
+    "rtu_frame",
     "unpack_bits",
 ]

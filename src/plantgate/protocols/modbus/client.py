@@ -52,14 +52,25 @@ class Unexpected(NamedTuple):
     late: bool
 
 
-ClientEvent: TypeAlias = Reply[Token] | ExceptionReply[Token] | Malformed[Token] | TimedOut[Token] | Unexpected | Broken
+class Quiet(NamedTuple, Generic[Token]):
+    """The answer is overdue by its unit's own pace: its place is free for another unit, itself it may still come."""
+
+    token: Token
 
 
-class _Pending(NamedTuple, Generic[Token]):
+ClientEvent: TypeAlias = (
+    Reply[Token] | ExceptionReply[Token] | Malformed[Token] | TimedOut[Token] | Quiet[Token] | Unexpected | Broken
+)
+
+
+class Pending(NamedTuple, Generic[Token]):
+    """An open request. At `release` it stops counting against the depth, at `deadline` it is given up."""
+
     token: Token
     unit: int
     exchange: Exchange
     sent: float
+    release: float
     deadline: float
 
 
@@ -73,31 +84,37 @@ class ClientCore(Generic[Token]):
         self.depth = min(max(depth, 1), MODBUS_CONCURRENT_REQUESTS)
         self._next = first_transaction % _TRANSACTIONS
         self._deframer = Deframer()
-        self._pending: dict[int, _Pending[Token]] = {}
+        self._pending: dict[int, Pending[Token]] = {}
+        self._quiet: set[int] = set()
         self._abandoned: OrderedDict[int, None] = OrderedDict()
 
     @property
     def free(self) -> int:
         """How many requests may be made now."""
-        return self.depth - len(self._pending)
+        return self.depth - len(self._pending) + len(self._quiet)
 
     @property
     def partial(self) -> bool:
         """True while an incomplete frame is held."""
         return self._deframer.partial
 
-    def request(self, what: Exchange, unit: int, now: float, timeout: float, token: Token) -> tuple[int, bytes]:
+    def request(
+        self, what: Exchange, unit: int, now: float, timeout: float, token: Token, patience: float | None = None
+    ) -> tuple[int, bytes]:
         """Enter a request in the table; returns its transaction id and the bytes to send.
 
+        After `patience` seconds (None: never) it counts no more against the depth: see `Quiet`.
         Raises Overload when `depth` requests are open.
         """
-        if len(self._pending) >= self.depth:
+        if self.free <= 0:
             raise Overload("MB-107", f"{self.depth} requests are open, as many as this device may have")
         transaction = self._next
         while transaction in self._pending or transaction in self._abandoned:
             transaction = (transaction + 1) % _TRANSACTIONS
         self._next = (transaction + 1) % _TRANSACTIONS
-        self._pending[transaction] = _Pending(token, unit, what, now, now + timeout)
+        self._pending[transaction] = Pending(
+            token, unit, what, now, now + (timeout if patience is None else patience), now + timeout
+        )
         return transaction, frame(transaction, unit, what.pdu)
 
     def receive(self, data: bytes, now: float) -> list[ClientEvent[Token]]:
@@ -110,22 +127,36 @@ class ClientCore(Generic[Token]):
 
     def next_deadline(self) -> float | None:
         """When `tick` has to be called, or None while nothing is open."""
-        return min((pending.deadline for pending in self._pending.values()), default=None)
+        if not self._pending:
+            return None
+        quiet = self._quiet
+        return min(
+            pending.deadline if transaction in quiet else pending.release
+            for transaction, pending in self._pending.items()
+        )
 
-    def tick(self, now: float) -> list[TimedOut[Token]]:
-        """Give up on the requests whose deadline has come."""
-        late = [transaction for transaction, pending in self._pending.items() if pending.deadline <= now]
-        return [TimedOut(self._abandon(transaction)) for transaction in late]
+    def tick(self, now: float) -> list[ClientEvent[Token]]:
+        """Give up on the requests whose deadline has come; free the places of those that are overdue."""
+        events: list[ClientEvent[Token]] = []
+        for transaction, pending in list(self._pending.items()):
+            if pending.deadline <= now:
+                events.append(TimedOut(self._abandon(transaction)))
+            elif pending.release <= now and transaction not in self._quiet:
+                self._quiet.add(transaction)
+                events.append(Quiet(pending.token))
+        return events
 
     def drain(self) -> list[Token]:
         """The connection is gone: the tokens of all open requests, in the order they were asked."""
         tokens = [pending.token for pending in self._pending.values()]
         self._pending.clear()
+        self._quiet.clear()
         return tokens
 
     def _abandon(self, transaction: int) -> Token:
         # Its id is not used again while its answer may still be under way.
         self._abandoned[transaction] = None
+        self._quiet.discard(transaction)
         if len(self._abandoned) > MODBUS_ABANDONED_IDS:
             self._abandoned.popitem(last=False)
         return self._pending.pop(transaction).token
@@ -137,16 +168,18 @@ class ClientCore(Generic[Token]):
             if late:
                 del self._abandoned[item.transaction]
             return Unexpected(item.transaction, late)
+        if self._quiet:
+            self._quiet.discard(item.transaction)
         what, pdu = pending.exchange, item.pdu
         if item.unit == pending.unit:
-            if len(pdu) == what.reply_length and pdu.startswith(what.prefix):
+            if len(pdu) == (what.reply_length or len(pdu)) and pdu.startswith(what.prefix):
                 return Reply(pending.token, pdu[len(what.prefix) :], now - pending.sent)
             if pdu[0] == what.function | EXCEPTION_BIT and len(pdu) == _EXCEPTION_LENGTH:
                 return ExceptionReply(pending.token, pdu[1], now - pending.sent)
-        return Malformed(pending.token, _what_is_wrong(pending.unit, what, item))
+        return Malformed(pending.token, what_is_wrong(pending.unit, what, item))
 
 
-def _what_is_wrong(unit: int, what: Exchange, item: Frame) -> PeerError:
+def what_is_wrong(unit: int, what: Exchange, item: Frame) -> PeerError:
     """Words for an answer that is not one to `what`."""
     pdu = item.pdu
     if item.unit != unit:
@@ -154,6 +187,6 @@ def _what_is_wrong(unit: int, what: Exchange, item: Frame) -> PeerError:
         return PeerError("MB-111", f"unit {unit} was asked and unit {item.unit} answered", "check the unit id")
     if pdu[0] & ~EXCEPTION_BIT != what.function:
         return PeerError("MB-112", f"function {what.function:02X} was asked and {pdu[0]:02X} answered")
-    if len(pdu) != what.reply_length:
+    if what.reply_length and len(pdu) != what.reply_length:
         return PeerError("MB-113", f"the answer has {len(pdu)} bytes, {what.reply_length} were expected")
     return PeerError("MB-114", f"the answer begins with {pdu[: len(what.prefix)].hex()}, not {what.prefix.hex()}")

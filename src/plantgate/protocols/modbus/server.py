@@ -8,12 +8,15 @@ from plantgate.protocols.modbus.framing import Broken, Deframer, frame
 from plantgate.protocols.modbus.pdu import (
     EXCEPTION_BIT,
     ExceptionCode,
-    IllegalRequest,
     Read,
+    ReadDeviceIdentification,
+    ReadWriteRegisters,
     Request,
-    decode_request,
     exchange,
 )
+from plantgate.protocols.modbus.requests import IllegalRequest, decode_request
+
+_WITH_DATA = (ReadWriteRegisters, ReadDeviceIdentification)
 
 
 class Asked(NamedTuple):
@@ -40,6 +43,11 @@ class ServerCore:
     def __init__(self) -> None:
         self._deframer = Deframer()
 
+    @property
+    def partial(self) -> bool:
+        """True while an incomplete frame is held."""
+        return self._deframer.partial
+
     def receive(self, data: bytes) -> list[ServerEvent]:
         """Questions completed by `data`, in wire order. `Broken` is the last event there will ever be."""
         frames, broken = self._deframer.receive(data)
@@ -55,9 +63,13 @@ class ServerCore:
 
     @staticmethod
     def answer(asked: Asked, data: bytes = b"") -> bytes:
-        """The right answer: `data` is the bits or registers of a read, nothing for a write."""
-        shape = exchange(asked.request)
-        pdu = shape.prefix + data if isinstance(asked.request, Read) else shape.prefix
+        """The right answer: `data` is the bits, registers or objects that were asked for, nothing for a write."""
+        request = asked.request
+        if isinstance(request, Read):  # nearly all: its bytes need not be made anew
+            pdu = bytes((request.function, len(data))) + data
+        else:
+            prefix = exchange(request).prefix
+            pdu = prefix + data if isinstance(request, _WITH_DATA) else prefix
         return frame(asked.transaction, asked.unit, pdu)
 
     @staticmethod
