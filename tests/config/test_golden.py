@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ import pytest
 from plantgate.config.document import Configuration
 from plantgate.config.load import load
 from plantgate.config.problems import ConfigErrors
+from plantgate.drivers.modbus.address import parse_address
 
 CASES = Path(__file__).parent / "cases"
 
@@ -40,6 +41,8 @@ def _shown(configuration: Configuration) -> Iterator[str]:
             continue
         if isinstance(value, tuple):
             yield from (f"{name}: {item!r}" for item in value)
+        elif isinstance(value, Mapping):
+            yield from (f"{name}: {key} -> {item}" for key, item in value.items())
         else:
             before = getattr(plain, name)
             changed = {
@@ -54,7 +57,7 @@ def _shown(configuration: Configuration) -> Iterator[str]:
 
 @pytest.mark.parametrize("case", _cases("valid"), ids=lambda case: case.name)
 def test_a_good_directory_gives_its_document(case: Path) -> None:
-    configuration = load(case, (), {})
+    configuration = load(case, (), {}, modbus_address=parse_address)
     assert configuration.directory == case
     _expect(case, "".join(f"{line}\n" for line in _shown(configuration)))
 
@@ -62,7 +65,7 @@ def test_a_good_directory_gives_its_document(case: Path) -> None:
 @pytest.mark.parametrize("case", _cases("invalid"), ids=lambda case: case.name)
 def test_a_bad_directory_tells_every_error(case: Path) -> None:
     with pytest.raises(ConfigErrors) as raised:
-        load(case, (), {})
+        load(case, (), {}, modbus_address=parse_address)
     text = "".join(f"{error}\n" for error in raised.value.errors)
     assert "hunter" not in text, "a password is shown"
     for error in raised.value.errors:
@@ -76,5 +79,5 @@ def test_a_bad_directory_tells_every_error(case: Path) -> None:
 def test_loading_writes_nothing(case: Path) -> None:
     before = {path: path.read_bytes() for path in case.rglob("*") if path.is_file()}
     with contextlib.suppress(ConfigErrors):
-        load(case, (), {})
+        load(case, (), {}, modbus_address=parse_address)
     assert {path: path.read_bytes() for path in case.rglob("*") if path.is_file()} == before

@@ -48,10 +48,18 @@ def check(data: RequiredDataOption, sets: SetOption = None, as_json: JsonOption 
     """Tell every mistake in the configuration, each with its file and line. Starts and changes nothing."""
     from plantgate.config.load import load
     from plantgate.config.problems import ConfigErrors
+    from plantgate.drivers.modbus import device_address_problem, parse_address
     from plantgate.errors import ConfigError
+    from plantgate.tags.derived import formula_inputs
 
     try:
-        configuration = load(data, sets or ())
+        configuration = load(
+            data,
+            sets or (),
+            address_check=device_address_problem,
+            formula_check=formula_inputs,
+            modbus_address=parse_address,
+        )
     except ConfigError as error:
         found = error.errors if isinstance(error, ConfigErrors) else (error,)
         if as_json:

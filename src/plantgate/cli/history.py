@@ -237,7 +237,7 @@ def _cell(value: Scalar) -> Cell:
 
     if isinstance(value, float):
         return f"{value:.9g}"  # a Float4 has seven digits that mean something; JSON and CSV have them all
-    return printable(value) if isinstance(value, str) else str(value) if isinstance(value, bool) else value
+    return printable(value) if isinstance(value, str) else str(value) if isinstance(value, bool | tuple) else value
 
 
 def _each(history: HistoryFile, tags: Sequence[str], start: int, stop: int) -> Iterator[Series]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
 from plantgate.config.badges import WithoutData
 from plantgate.config.check_badges import BadgeChecks
+from plantgate.config.check_modbus_server import AddressGrammar, ModbusServerChecks
 from plantgate.config.document import (
     DATABASE_SCHEMES,
     Card,
@@ -21,6 +23,7 @@ from plantgate.config.document import (
     Database,
     Device,
     Door,
+    DriverName,
     Reader,
 )
 from plantgate.config.fields import Entry
@@ -28,6 +31,7 @@ from plantgate.config.origins import Origins
 from plantgate.config.overrides import canonical
 from plantgate.config.problems import Problems, did_you_mean, one_of, shown
 from plantgate.config.readers import check_readers
+from plantgate.config.tagchecks import FormulaCheck, TagChecks
 from plantgate.model.tag import TagDefinition, TagKind, full_path
 from plantgate.model.value import DataType
 
@@ -50,14 +54,23 @@ class Checker:
         self._warnings = list(draft.warnings)
         self._tags_by_path = {tag.path: tag for tag in draft.tags}
 
-    def run(self, address_check: AddressCheck | None) -> Configuration:
+    def run(
+        self,
+        address_check: AddressCheck | None,
+        modbus_address: AddressGrammar | None = None,
+        formula_check: FormulaCheck | None = None,
+    ) -> Configuration:
         """The finished document; only valid if no problem was added."""
         draft = self._draft
         self._listeners()
         self._web()
         for database in draft.databases:
             self._database(database)
-        self._tags(address_check)
+        draft = self._draft = msgspec.structs.replace(
+            draft, devices=tuple(self._device(item) for item in draft.devices)
+        )
+        self._tags(address_check, formula_check)
+        draft = self._draft
         self._warnings += check_readers(draft.readers, self._origins.of, self._problems)
         cards = tuple(self._card(card) for card in draft.cards)
         doors = tuple(self._door(door) for door in draft.doors)
@@ -65,6 +78,11 @@ class Checker:
         badges = BadgeChecks(self._origins, self._named, self._problems, self.dangling, self.readers_exist)
         writes = tuple(badges.write(write, self._tags_by_path) for write in draft.badge_writes)
         permits = tuple(badges.permit(permit, self._tags_by_path) for permit in draft.write_permits)
+        modbus = ModbusServerChecks(
+            draft, self._origins, self._problems, modbus_address, self.dangling, self._tags_by_path, self._named("tag")
+        )
+        modbus_map = modbus.run()
+        self._warnings += modbus.warnings
         if draft.access.without_data is WithoutData.ACCEPT:
             source = self._origins.scalar("access", "without_data")
             self._warnings.append(f"{source}: while there is no access data to decide from, every badge is accepted")
@@ -75,6 +93,7 @@ class Checker:
             readers=readers,
             badge_writes=writes,
             write_permits=permits,
+            modbus_map=modbus_map,
             warnings=tuple(self._warnings),
         )
 
@@ -154,7 +173,34 @@ class Checker:
         except ValueError:
             self._problems.add("CFG-154", source, label, "the port in the URL is not a number from 0 to 65535")
 
-    def _tags(self, address_check: AddressCheck | None) -> None:
+    def _device(self, device: Device) -> Device:
+        """What two of its settings say together; its address map by its whole path."""
+
+        def wrong(code: str, key: str, what: str, hint: str = "") -> None:
+            where = self._origins.of("device", device.name, key)
+            self._problems.add(code, where, f"device.{device.name}.{key}", what, hint)
+
+        if device.local_address and not _is_address(device.local_address):
+            hint = "it is the address of this host to connect from; empty: the system chooses"
+            wrong("CFG-165", "local_address", f"{shown(device.local_address)} is not an IP address", hint)
+        if device.driver is DriverName.MODBUS_RTU_OVER_TCP and device.concurrent_requests > 1:
+            hint = "RTU frames carry no transaction id: one request at a time"
+            wrong("CFG-166", "concurrent_requests", f"more than 1 is not possible with driver {device.driver}", hint)
+        if device.force_multiple_register_writes and not device.write_multiple_registers_allowed:
+            what = "always to write several registers at once, and write_multiple_registers_allowed = false never to"
+            wrong("CFG-167", "force_multiple_register_writes", what, "set one of them")
+        if not device.address_map:
+            return device
+        path = (self._draft.directory or Path()) / device.address_map
+        if not path.is_file():
+            wrong("CFG-168", "address_map", f"there is no file {shown(device.address_map)} in the data directory")
+        return msgspec.structs.replace(device, address_map=str(path))
+
+    def _tags(self, address_check: AddressCheck | None, formula_check: FormulaCheck | None) -> None:
+        checks = TagChecks(self._draft.tags, self._named("tag"), self._origins, self._problems, self.dangling)
+        checks.sources(formula_check)
+        self._draft = msgspec.structs.replace(self._draft, tag_groups=checks.groups(self._draft.tag_groups))
+        self._warnings += checks.warnings
         devices = {device.name: device for device in self._draft.devices}
         names, groups = self._named("device"), self._named("tag_group") | {"default"}
         for tag in self._draft.tags:

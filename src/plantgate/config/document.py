@@ -20,9 +20,10 @@ from msgspec import Meta, Struct
 
 from plantgate.config.badges import Access, BadgeWrite, WritePermit
 from plantgate.config.kinds import Count, Host, Milliseconds, Name, PeerPort, Port, Seconds, Secret
+from plantgate.config.modbus_server import ModbusMapping, ModbusServer
+from plantgate.config.tagdocument import InstanceEntry, TagEntry, TagGroup, UdtEntry
 from plantgate.limits import MODBUS_CONCURRENT_REQUESTS
-from plantgate.model.tag import TagDefinition, TagKind
-from plantgate.model.value import DataType, Scalar
+from plantgate.model.tag import TagDefinition
 
 _XML_KEYS = {
     "port": "gateway.port",
@@ -119,18 +120,19 @@ class OpcUaDiscovery(Service, frozen=True, kw_only=True):
     port: Port = 4096
 
 
-class ModbusServer(Service, frozen=True, kw_only=True):
-    """[modbus_server]"""
-
-    port: Port = 502
-
-
 class DriverName(StrEnum):
+    """Ignition's device types ModbusTcp and ModbusRtuOverTcp."""
+
     MODBUS = "modbus"
+    MODBUS_RTU_OVER_TCP = "modbus_rtu_over_tcp"
 
 
 class Device(Struct, frozen=True, kw_only=True):
-    """[[device]]: a PLC that we poll."""
+    """[[device]]: a PLC that we poll.
+
+    `local_address` is an address of this host to connect from. `address_map` is a CSV file with names for addresses,
+    relative to the data directory; after `load` it is the whole path. `read_write_multiple_registers_allowed` is ours.
+    """
 
     name: Name
     host: Host
@@ -150,6 +152,7 @@ class Device(Struct, frozen=True, kw_only=True):
     write_multiple_registers_allowed: bool = True
     force_multiple_register_writes: bool = False
     write_multiple_coils_allowed: bool = True
+    read_write_multiple_registers_allowed: bool = False
     read_multiple_registers_allowed: bool = True
     read_multiple_coils_allowed: bool = True
     read_multiple_discrete_inputs_allowed: bool = True
@@ -160,13 +163,7 @@ class Device(Struct, frozen=True, kw_only=True):
     reverse_string_byte_order: bool = False
     right_justify_strings: bool = False
     read_raw_strings: bool = False
-
-
-class TagGroup(Struct, frozen=True, kw_only=True):
-    """[[tag_group]]: how often its device tags are read."""
-
-    name: Name
-    rate: Seconds = 1.0
+    address_map: str = ""
 
 
 class Checksum(StrEnum):
@@ -291,33 +288,13 @@ DATABASE_PORTS: Mapping[DatabaseKind, int] = {
 }
 
 
-class TagEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[[tag]] as it is written; `tags.py` makes a `TagDefinition` of it.
-
-    `address` is the driver's ("HRF40", with `device`) or a whole OPC path ("[PLC1]HRF40").
-    """
-
-    path: str
-    type: DataType
-    kind: TagKind | None = None
-    device: str = ""
-    address: str = ""
-    unit: str = ""
-    description: str = ""
-    history: bool = False
-    writable: bool = False
-    group: str = "default"
-    low: float | None = None
-    high: float | None = None
-    initial: Scalar = None
-
-
 class Configuration(Struct, frozen=True, kw_only=True):
     """Everything, checked as a whole: names and paths are unique, every reference leads somewhere.
 
     `directory` is the data directory, None when only defaults or a lone gateway.xml were asked for; `gateway_xml` the
     file that was read as such, None if there is none.
     `tag_groups` always holds "default"; `doors` also holds the ones that a reader's `door` = tag path implies.
+    `tags` has the members of `instances` too; `instance_of` tells their instance's full path by theirs.
     `warnings` are sentences about what is allowed but surely not meant.
     `sources` says where a value comes from that is not a default; ask `source_of`.
     """
@@ -331,6 +308,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     opcua_server: OpcUaServer = OpcUaServer()
     opcua_discovery: OpcUaDiscovery = OpcUaDiscovery()
     modbus_server: ModbusServer = ModbusServer()
+    modbus_map: tuple[ModbusMapping, ...] = ()
     access: Access = Access()
     devices: tuple[Device, ...] = ()
     tag_groups: tuple[TagGroup, ...] = (TagGroup(name="default"),)
@@ -341,6 +319,9 @@ class Configuration(Struct, frozen=True, kw_only=True):
     write_permits: tuple[WritePermit, ...] = ()
     databases: tuple[Database, ...] = ()
     tags: tuple[TagDefinition, ...] = ()
+    udts: tuple[UdtEntry, ...] = ()
+    instances: tuple[InstanceEntry, ...] = ()
+    instance_of: Mapping[str, str] = {}
     warnings: tuple[str, ...] = ()
     sources: Mapping[str, str] = {}
 
@@ -361,7 +342,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
         return next(item.rate for item in self.tag_groups if item.name == group)
 
 
-# The keys that plantgate.toml may have, and the struct that each is read by.
+# The keys that plantgate.toml may have, and the struct that each is read by. A dot: a table or list in another table.
 TABLES: Mapping[str, type[Struct]] = {
     "gateway": Gateway,
     "web": Web,
@@ -380,5 +361,8 @@ LISTS: Mapping[str, tuple[type[Struct], str]] = {
     "badge_write": (BadgeWrite, "name"),
     "write_permit": (WritePermit, "name"),
     "database": (Database, "name"),
+    "udt": (UdtEntry, "name"),
+    "instance": (InstanceEntry, "path"),
     "tag": (TagEntry, "path"),
+    "modbus_server.map": (ModbusMapping, "address"),
 }

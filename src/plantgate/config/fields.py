@@ -38,13 +38,20 @@ class Entry:
     """One table as it was written, before it is checked.
 
     `where(key)` is the "file:line" of a key, of the table itself for None. `as_text` is set where the file has only
-    text (XML, CSV). `overrides` beat `values`.
+    text (XML, CSV). `overrides` beat `values`. `place` is the "file:line" of what is deeper inside. `note` says for an
+    item that nobody wrote what it was made of.
     """
 
     values: Mapping[str, object]
     where: Callable[[str | None], str]
     as_text: bool = False
     overrides: dict[str, Override] = field(default_factory=dict)
+    place: Callable[[tuple[str | int, ...]], str] | None = None
+    note: str = ""
+
+    def keys(self) -> set[str]:
+        """The keys that something sets."""
+        return {*self.values, *self.overrides}
 
     def source(self, key: str) -> str | None:
         """Where the value of `key` comes from, None if nothing sets it."""

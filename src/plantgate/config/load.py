@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct
 
 from plantgate.config.check import AddressCheck, Checker, refuse_duplicates
-from plantgate.config.document import LISTS, TABLES, Configuration, TagGroup, WebServer
+from plantgate.config.check_modbus_server import AddressGrammar
+from plantgate.config.document import LISTS, TABLES, Configuration, WebServer
 from plantgate.config.fields import Entry, read_entry, rules_of
 from plantgate.config.origins import Origins
 from plantgate.config.overrides import Overrider, canonical, config_file
 from plantgate.config.problems import Problems, config_error
+from plantgate.config.tagchecks import FormulaCheck
+from plantgate.config.tagdocument import TagGroup
 from plantgate.config.tagentries import read_tag
-from plantgate.config.tomlfile import Sections, read_tag_file, read_toml
+from plantgate.config.tagfiles import TYPES_FOLDER, read_tag_file, tag_files
+from plantgate.config.tagsudt import Expander
+from plantgate.config.tomlfile import Sections, read_toml
 from plantgate.errors import ConfigError
 from plantgate.limits import CONFIG_TAGS
 from plantgate.model.tag import TagDefinition
@@ -27,8 +32,6 @@ if TYPE_CHECKING:
 
 GATEWAY_XML = "gateway.xml"
 PLANTGATE_TOML = "plantgate.toml"
-TAG_FOLDER = "tags"
-TAG_SUFFIXES = frozenset({".toml", ".json", ".csv"})
 
 S = TypeVar("S", bound=Struct)
 
@@ -40,12 +43,18 @@ def load(
     *,
     gateway_xml: Path | None = None,
     address_check: AddressCheck | None = None,
+    modbus_address: AddressGrammar | None = None,
+    formula_check: FormulaCheck | None = None,
+    tag_drafts: Mapping[Path, bytes] | None = None,
 ) -> Configuration:
     """Read a data directory (None: defaults and overrides only) and check it as a whole.
 
     `sets` are the texts behind `--set`; `environ` is the process's own if None. `gateway_xml` names another file for
     that part, as `--set config_file=...` does; an Ignition one works. `address_check(tag, device)` says in words what
-    is wrong with a device tag's address, None if nothing is: drivers know their grammar, this layer does not.
+    is wrong with a device tag's address, None if nothing is, and `modbus_address(text, zero_based=...)` reads one of
+    the Modbus server's map: drivers know their grammar, this layer does not.
+    `formula_check(tag, key)` gives what an expression reads, or what is wrong with it. `tag_drafts` are files of the
+    tags folder as they would be: they are read in place of those on disk.
     Raises ConfigErrors with all that is wrong; nothing is started, written or created.
     """
     environ = os.environ if environ is None else environ
@@ -60,13 +69,17 @@ def load(
         _read_xml(xml, sections, problems, warnings)
     if (toml := _existing(directory, PLANTGATE_TOML)) is not None:
         read_toml(toml, sections, problems)
-    for path in _tag_files(directory):
-        read_tag_file(path, sections, problems)
+    drafts = tag_drafts or {}
+    for path in [] if directory is None else sorted({*tag_files(directory), *drafts}, key=_types_first):
+        read_tag_file(path, sections, problems, drafts.get(path))
+    expander = Expander(sections, problems)
+    expander.run()
     overrider = Overrider(sections, problems)
     if not sections.unreadable:
         overrider.apply(environ, sets)
     warnings += overrider.warnings
-    configuration = _Builder(sections, problems).build(directory, xml, warnings, address_check)
+    builder = _Builder(sections, problems, expander.instance_of)
+    configuration = builder.build(directory, xml, warnings, address_check, modbus_address, formula_check)
     problems.raise_any()
     return configuration
 
@@ -89,11 +102,8 @@ def _existing(directory: Path | None, name: str) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def _tag_files(directory: Path | None) -> list[Path]:
-    folder = _existing(directory, TAG_FOLDER)
-    if folder is None or not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in TAG_SUFFIXES and path.is_file())
+def _types_first(path: Path) -> tuple[bool, Path]:
+    return path.parent.name != TYPES_FOLDER, path
 
 
 def _read_xml(path: Path, sections: Sections, problems: Problems, warnings: list[str]) -> None:
@@ -127,14 +137,22 @@ def _near_misses(name: str, found: Mapping[str, Property], known: Mapping[str, A
 class _Builder:
     """Reads every entry by its struct, then has the whole checked."""
 
-    def __init__(self, sections: Sections, problems: Problems) -> None:
+    def __init__(self, sections: Sections, problems: Problems, instance_of: Mapping[str, str]) -> None:
         self._sections = sections
+        self._instance_of = instance_of
         self._problems = problems
         self._origins = Origins(tables=dict(sections.tables))
         self._named = cache(self._names)
+        self._listed: dict[str, list[tuple[str, str, Entry]]] = {}
 
     def build(
-        self, directory: Path | None, xml: Path | None, warnings: Sequence[str], address_check: AddressCheck | None
+        self,
+        directory: Path | None,
+        xml: Path | None,
+        warnings: Sequence[str],
+        address_check: AddressCheck | None,
+        modbus_address: AddressGrammar | None,
+        formula_check: FormulaCheck | None,
     ) -> Configuration:
         groups = self._list("tag_group")
         if not any(group.name == "default" for group in groups):
@@ -149,6 +167,7 @@ class _Builder:
             opcua_server=self._table("opcua.server", TABLES["opcua.server"]),
             opcua_discovery=self._table("opcua.discovery", TABLES["opcua.discovery"]),
             modbus_server=self._table("modbus_server", TABLES["modbus_server"]),
+            modbus_map=self._list("modbus_server.map"),
             access=self._table("access", TABLES["access"]),
             devices=self._list("device"),
             tag_groups=groups,
@@ -159,12 +178,17 @@ class _Builder:
             write_permits=self._list("write_permit"),
             databases=self._list("database"),
             tags=self._tags(),
+            udts=self._list("udt"),
+            instances=self._list("instance"),
+            instance_of=self._instance_of,
             warnings=tuple(warnings),
             sources=self._sources(),
         )
         if self._sections.unreadable:
             return draft
-        return Checker(draft, self._origins, self._named, self._problems).run(address_check)
+        return Checker(draft, self._origins, self._named, self._problems).run(
+            address_check, modbus_address, formula_check
+        )
 
     def _table(self, section: str, struct: type[Any]) -> Any:
         """A section that is there once. A wrong one stands as its defaults: the document is refused anyway."""
@@ -200,12 +224,17 @@ class _Builder:
         refuse_duplicates("tag", [(name, entry) for name, _, entry in self._entries("tag")], "path", self._problems)
         return tuple(found)
 
-    def _entries(self, section: str) -> Iterator[tuple[str, str, Entry]]:
+    def _entries(self, section: str) -> list[tuple[str, str, Entry]]:
         """Name, label for errors, entry. An item without a name is `device #2`."""
-        by = LISTS[section][1]
-        for index, entry in enumerate(self._sections.lists[section]):
-            name = _name_of(section, by, entry)
-            yield name, f"{section}.{name}" if name else f"{section} #{index + 1}", entry
+        listed = self._listed.get(section)
+        if listed is None:
+            by = LISTS[section][1]
+            listed = self._listed[section] = []
+            for index, entry in enumerate(self._sections.lists[section]):
+                name = _name_of(section, by, entry)
+                label = f"{section}.{name}" if name else f"{section} #{index + 1}"
+                listed.append((name, f"{entry.note}: {label}" if entry.note else label, entry))
+        return listed
 
     def _names(self, section: str) -> set[str]:
         """All names of a section, also of items that are wrong otherwise."""
@@ -222,7 +251,7 @@ class _Builder:
                 if not name:
                     continue
                 if section == "tag":
-                    sources[label] = entry.where(None)
+                    sources[f"tag.{name}" if entry.note else label] = entry.where(None)
                     continue
                 for key in {*entry.values, *entry.overrides}:
                     sources[f"{label}.{key}"] = entry.source(key) or ""

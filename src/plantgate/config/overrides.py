@@ -50,7 +50,7 @@ def canonical(section: str, name: object) -> str:
     text = name if isinstance(name, str) else ""
     if section == "card":
         return _SEPARATORS.sub("", text).upper()
-    return full_path(text) if section == "tag" else text
+    return full_path(text) if section in {"tag", "instance"} else text
 
 
 def scalar_keys() -> dict[str, tuple[str, str]]:
@@ -119,7 +119,7 @@ class Overrider:
             name, _, field = rest.rpartition(".")
             self._put_item(section, name, field, override)
         else:
-            known = [*self._scalars, *ALIASES, CONFIG_FILE, *(f"{name}.NAME.KEY" for name in LISTS)]
+            known = [*self._scalars, *ALIASES, CONFIG_FILE, *(f"{name}.NAME.KEY" for name in LISTS if "." not in name)]
             self._problems.add(
                 "CFG-131", "--set", key, f"unknown key{did_you_mean(key, known)}", valid_keys(key, known)
             )

@@ -65,7 +65,7 @@ keep = "90d"
 #
 # [[device]]
 # name = "PLC1"
-# driver = "modbus"
+# driver = "modbus"                       # or "modbus_rtu_over_tcp": serial frames behind a converter
 # host = "192.168.1.10"
 # port = 502
 # enabled = true
@@ -78,7 +78,10 @@ keep = "90d"
 # max_coils_per_request = 2000
 # max_discrete_inputs_per_request = 2000
 # zero_based_addressing = false           # false: HR1 is the first register
-# reverse_word_order = false              # of values that take two or four registers
+# reverse_word_order = false              # of values that take two or four registers; of one tag: "HRF40@CDAB"
+# local_address = ""                      # the address of this host to connect from, if it has several
+# address_map = ""                        # a CSV file with names for addresses: plantgate plc map
+#                                         # the other options, by Ignition's names: docs/modbus.md
 
 # --- tags: the values of the plant; here, or in tags/*.toml, tags/*.csv, tags/*.json -----------------------------
 #
@@ -97,6 +100,28 @@ keep = "90d"
 # group = "default"
 # low = 0
 # high = 600
+# limit = "none"                          # enforce the range: none, low, high, both
+# format = "0.0"                          # how numbers are shown
+# deadband = 0                            # a smaller change is none
+# deadband_mode = "absolute"              # of the tag's units, or percent of low to high
+# scale = "linear"                        # off, linear, square_root, exponential_filter, bit_inversion
+# raw_low = 0                             # what the device has ...
+# raw_high = 27648
+# scaled_low = 0                          # ... and what that stands for
+# scaled_high = 600
+# clamp = "none"                          # hold scaled values in their range: none, low, high, both
+#
+# [[tag]]
+# path = "Line 1/Speed per hour"
+# type = "Float8"
+# expression = "{./Speed} * 60"           # computed when Speed changes; with source = "./Speed" {value} is that tag
+#
+# [[tag]]                                 # types of tags with parameters, [[udt]] and [[instance]]: docs/tags.md
+# path = "Line 1/Target"
+# type = "Float8"
+# initial = 40.0
+# persist = true                          # a memory tag whose value outlives a restart
+# writable = true
 
 # --- badges ------------------------------------------------------------------------------------------------------
 #
@@ -162,6 +187,26 @@ port = 4096
 [modbus_server]
 enabled = false
 port = 502
+# address = "127.0.0.1"               # this machine only; 0.0.0.0 is every IPv4 interface
+# clients = []                        # who may connect: ["10.0.0.0/24"]; none named: whoever reaches the port
+# writable = false                    # true: what is writable in the map can be written
+# writers = []                        # of the clients those who may write: ["10.0.0.7"]; none named: all of them
+# unit_id = 1                         # of addresses without a unit prefix; it is also asked for as 0 and 255
+# bad_quality = "exception"           # reading a tag that is not good is exception 04; "last": its last value
+# gaps = "exception"                  # reading an address that the map has not is exception 02; "zero": 0
+# max_clients = 64
+# max_clients_per_address = 16
+# idle_timeout = "5m"
+# zero_based_addressing = false       # these four as of a device
+# reverse_word_order = false
+# reverse_string_byte_order = false
+# right_justify_strings = false
+#
+# [[modbus_server.map]]
+# address = "HRF40"                   # as of a device: 3.HR40 is unit 3, HR41.0 a bit, HRF40@CDAB the low word first
+# tag = "Line 1/Setpoint"
+# writable = false
+# quality = "IR1040"                  # its quality code in a register (192 is good), or a bit: DI1040
 """
 
 TAGS_TEXT = """\

@@ -323,7 +323,7 @@ def encode(kind: Kind, points: Points) -> tuple[Header, bytes]:
     elif kind is Kind.BOOL:
         body = _Body(1, kind, times, runs, data=bytes(map(bool, values)))
     else:
-        body = _Body(1, kind, times, runs, anything=list(values))
+        body = _Body(1, kind, times, runs, anything=list(values))  # type: ignore[arg-type]
     data = zlib.compress(_encoder.encode(body), 1)
     return _header(kind, points, zlib.crc32(data)), data
 

@@ -6,11 +6,13 @@ from plantgate.errors import PlantgateError, Refused
 from plantgate.model.command import DONE, Command, DriveReader, Origin, Outcome, SignalReader, Verdict, WriteTag
 from plantgate.model.quality import Quality
 from plantgate.model.seams import CommandTarget, WritePermits
-from plantgate.model.tag import TagKind, full_path
-from plantgate.model.value import Batch
+from plantgate.model.tag import TagDefinition, TagKind, full_path
+from plantgate.model.value import Batch, Scalar
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.log import get_logger, printable
 from plantgate.tags.coerce import coerce
+from plantgate.tags.derived import MADE, DerivedTags
+from plantgate.tags.retained import RetainedValues
 from plantgate.tags.tree import TagTree
 
 # Both fit one field of an audit line, so that a long path can't push the value out of it.
@@ -29,6 +31,8 @@ class Gate:
         self._audit = get_logger("audit").bind()
         self.commands: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
         self.permits: WritePermits | None = None
+        self.derived: DerivedTags | None = None
+        self.retained: RetainedValues | None = None
 
     def add_device(self, name: str, target: CommandTarget) -> None:
         self._devices[name] = target
@@ -83,25 +87,60 @@ class Gate:
         return await self._write(command, origin)
 
     async def _write(self, command: WriteTag, origin: Origin) -> Verdict:
-        tag = self._tree.find(command.path)
+        """Through reference and derived tags to the one that holds the value; each of them must allow it."""
+        path, given = command.path, command.value
+        passed: set[int] = set()
+        while True:
+            tag, definition, value = self._allowed(path, given, origin)
+            if definition.kind not in MADE:
+                break
+            if tag in passed or self.derived is None:
+                raise Refused("CMD-111", f"{definition.path} leads to no tag that holds a value", "see its source")
+            passed.add(tag)
+            given, problem = self.derived.source_value(definition, value)
+            if problem:
+                raise Refused("CMD-110", f"{definition.path}: {problem}")
+            path = definition.source
+        if definition.kind is TagKind.MEMORY:
+            return await self._keep(tag, definition, value)
+        return await self._send(tag, definition, value)
+
+    def _allowed(self, path: str, given: Scalar, origin: Origin) -> tuple[int, TagDefinition, Scalar]:
+        """The tag and the value as one of its type. Raises Refused."""
+        tag = self._tree.find(path)
         if tag is None:
-            raise Refused("CMD-103", f"there is no tag {printable(command.path)}")
+            raise Refused("CMD-103", f"there is no tag {printable(path)}")
         definition = self._tree.definitions()[tag]
         if not definition.writable:
             raise Refused("CMD-104", f"{definition.path} is not writable", "set writable = true in its definition")
-        value, problem = coerce(command.value, definition.data_type)
+        value, problem = coerce(given, definition.data_type)
         if problem:
             raise Refused("CMD-105", f"{definition.path}: {problem}")
+        _, problem = self._tree.raw(tag, value)
+        if problem:
+            raise Refused("CMD-109", f"{definition.path}: {problem}")
         if self.permits is not None and (needed := self.permits.problem(definition.path, origin)):
             raise Refused("CMD-108", needed)
-        if definition.kind is TagKind.MEMORY:
-            now = self._clock.wall()
-            self._tree.publish(Batch([tag], [value], [Quality.GOOD], [now], now))
-            return DONE
+        return tag, definition, value
+
+    async def _keep(self, tag: int, definition: TagDefinition, value: Scalar) -> Verdict:
+        """A memory tag. One that outlives a restart is on disk when the verdict says so."""
+        now = self._clock.wall()
+        self._tree.publish(Batch([tag], [value], [Quality.GOOD], [now], now))
+        if definition.persist and self.retained is not None:
+            await self.retained.stored()
+        return DONE
+
+    async def _send(self, tag: int, definition: TagDefinition, value: Scalar) -> Verdict:
         device = self._devices.get(definition.device)
         if device is None:
             raise Refused("CMD-106", f"{definition.path} belongs to device {definition.device}, which is not running")
-        return await device.execute(WriteTag(definition.path, value))
+        raw, _ = self._tree.raw(tag, value)
+        verdict = await device.execute(WriteTag(definition.path, raw))
+        if verdict.outcome is Outcome.REFUSED and isinstance(raw, float) and definition.scaling is not None:
+            # 33.3 % is no whole number of counts: a register that takes only those gets the nearest.
+            verdict = await device.execute(WriteTag(definition.path, round(raw)))
+        return verdict
 
 
 def _describe(command: Command) -> str:

@@ -16,6 +16,7 @@ from plantgate.model.seams import ChangeSink
 from plantgate.model.tag import TagDefinition, TagKind, full_path
 from plantgate.model.value import Batch, Scalar, TagValue
 from plantgate.runtime.clock import Clock
+from plantgate.tags.shaping import Shaping
 
 _NOT_YET = "no value has arrived yet"
 _STALE = "no fresh value within two poll periods"
@@ -42,6 +43,9 @@ class TagTree:
         self._times = array("q", [now]) * count
         self._seen = array("d", [clock.mono()]) * count
         self._reasons = {tag: _NOT_YET for tag in range(count) if not is_good(self._qualities[tag])}
+        self._shaping = Shaping()
+        for tag, definition in enumerate(self._definitions):
+            self._shaping.add(tag, definition)
         self.changes = 0
 
     @staticmethod
@@ -63,6 +67,7 @@ class TagTree:
             self._definitions.append(definition)
             self._values.append(definition.initial)
             self._qualities.append(self._first_quality(definition))
+            self._shaping.add(len(self._times), definition)
             self._times.append(now)
             self._seen.append(self._clock.mono())
         return [self._ids[definition.path] for definition in definitions]
@@ -83,6 +88,10 @@ class TagTree:
     def read(self, tag: int) -> TagValue:
         return TagValue(self._values[tag], self._qualities[tag], self._times[tag], self._reasons.get(tag, ""))
 
+    def raw(self, tag: int, value: Scalar) -> tuple[Scalar, str]:
+        """(what is written to the source of `tag` for `value`, "") or (None, why it can't be written)."""
+        return self._shaping.raw(tag, value)
+
     def good_count(self) -> int:
         return sum(1 for quality in self._qualities if quality < Quality.UNCERTAIN)
 
@@ -91,12 +100,21 @@ class TagTree:
     def publish(self, batch: Batch) -> None:
         """Take a batch in; hand what changed (value, quality or reason) to every sink as one batch.
 
+        Values of scaled tags are the device's own; a change within the deadband is none, and where a value is beyond
+        its limits there is a batch more.
         A bad row keeps the last value, so that a page can show what it was; its quality says not to trust it. The
         timestamp of a tag is that of its last change. Raises UsageError, and takes nothing in, if the columns differ in
         length.
         """
         if not len(batch.tags) == len(batch.values) == len(batch.qualities) == len(batch.times):
             raise UsageError("TAG-102", "the columns of a batch differ in length", "a defect of the driver: report it")
+        if self._shaping.concerns(batch.tags):
+            for part in self._shaping.shaped(batch, self._values, self._qualities):
+                self._take(part)
+        else:
+            self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
         values, qualities, seen = self._values, self._qualities, self._seen
         now, reason = self._clock.mono(), batch.reason
         changed: list[int] = []
