@@ -217,3 +217,35 @@ async def test_a_second_reader_is_refused(pair: tuple[Stream, socket.socket], ev
 )
 def test_address_text(address: object, text: str) -> None:
     assert streams.address_text(address) == text
+
+
+async def test_a_peer_that_is_behind_is_waited_for(pair: tuple[Stream, socket.socket], eventually: Eventually) -> None:
+    stream, peer = pair
+    assert not stream.behind
+    await stream.taken()
+    written = 0
+    while not stream.behind:
+        stream.write(b"x" * 65_536)
+        written += 65_536
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await stream.taken()
+    waiting = asyncio.ensure_future(stream.taken())  # noqa: TID251 - a test may
+    loop, read = asyncio.get_running_loop(), 0
+    while read < written:
+        read += len(await loop.sock_recv(peer, 1 << 20))
+    await waiting
+    assert not stream.behind
+    stream.close()
+    await stream.wait_closed()
+
+
+async def test_a_peer_that_is_lost_is_not_waited_for(pair: tuple[Stream, socket.socket]) -> None:
+    stream, _ = pair
+    while not stream.behind:
+        stream.write(b"x" * 65_536)
+    waiting = asyncio.ensure_future(stream.taken())  # noqa: TID251 - a test may
+    await asyncio.sleep(0)
+    stream.abort()
+    await waiting
+    await stream.wait_closed()

@@ -53,6 +53,7 @@ class Stream(asyncio.Protocol):
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._taking: asyncio.Future[None] | None = None
         self.peer = ""
 
     # asyncio.Protocol
@@ -85,8 +86,17 @@ class Stream(asyncio.Protocol):
         if not self._closed.done():
             self._closed.set_result(None)
         self._wake()
+        self.resume_writing()
         if self._lost is not None:
             self._lost(self)
+
+    def pause_writing(self) -> None:
+        self._taking = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        taking, self._taking = self._taking, None
+        if taking is not None and not taking.done():
+            taking.set_result(None)
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
@@ -138,6 +148,16 @@ class Stream(asyncio.Protocol):
             raise Overload("NET-102", f"{self.peer} does not read what is sent to it")
         self._transport.write(data)
 
+    @property
+    def behind(self) -> bool:
+        """True while the peer is far behind with reading (some 64 kB)."""
+        return self._taking is not None
+
+    async def taken(self) -> None:
+        """Wait until the peer is no more `behind`, or the connection is lost."""
+        if self._taking is not None:
+            await asyncio.shield(self._taking)
+
     def close(self) -> None:
         """End in order (FIN) after what was written; does not wait."""
         if self._transport is not None:
@@ -160,16 +180,25 @@ def address_text(address: object) -> str:
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
-async def connect(host: str, port: int, *, timeout: float, keepalive: tuple[int, int, int] | None = None) -> Stream:
+async def connect(
+    host: str,
+    port: int,
+    *,
+    timeout: float,
+    keepalive: tuple[int, int, int] | None = None,
+    local_address: str = "",
+) -> Stream:
     """Open a connection within `timeout` seconds, name resolution included.
 
-    `keepalive` is (idle s, interval s, probes) where the system lets them be set. Raises Unavailable with a code that
-    tells apart: NET-111 name unknown, NET-112 refused, NET-113 no answer in time, NET-114 no route or other.
+    `local_address` is the address of this host to connect from, empty: the system's choice. `keepalive` is (idle s,
+    interval s, probes) where the system lets them be set. Raises Unavailable with a code that tells apart: NET-111 name
+    unknown, NET-112 refused, NET-113 no answer in time, NET-114 no route or other.
     """
     where = address_text((host, port))
     try:
         async with asyncio.timeout(timeout):
-            _, stream = await asyncio.get_running_loop().create_connection(Stream, host, port)
+            local = (local_address, 0) if local_address else None
+            _, stream = await asyncio.get_running_loop().create_connection(Stream, host, port, local_addr=local)
     except TimeoutError:
         raise Unavailable(
             "NET-113",
@@ -304,8 +333,18 @@ class StreamServer:
         self.port: int = listener.getsockname()[1]
 
     async def start(self) -> None:
+        self._server = await self._accept(self._listener)
+
+    async def _accept(self, listener: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Stream(self._opened, self._lost), sock=self._listener)
+        return await loop.create_server(lambda: Stream(self._opened, self._lost), sock=listener)
+
+    async def move(self, listener: socket.socket) -> None:
+        """Accept on `listener` from now on; the old one closes, and connections that are open go on."""
+        before, self._server = self._server, await self._accept(listener)
+        if before is not None:
+            before.close()
+        self._listener, self.port = listener, listener.getsockname()[1]
 
     def _opened(self, stream: Stream) -> None:
         address = stream.peer.rpartition(":")[0]

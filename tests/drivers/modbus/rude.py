@@ -10,9 +10,12 @@ from collections.abc import Callable
 from plantgate.protocols.modbus import (
     Asked,
     ExceptionCode,
+    Function,
     Illegal,
     MaskWriteRegister,
     Read,
+    ReadDeviceIdentification,
+    ReadWriteRegisters,
     Request,
     ServerCore,
     WriteCoil,
@@ -22,6 +25,7 @@ from plantgate.protocols.modbus import (
     frame,
     pack_bits,
 )
+from plantgate.protocols.modbus.identification import encode_identification
 from plantgate.runtime.clock import SystemClock
 from plantgate.runtime.streams import Stream, StreamServer, bind
 from plantgate.runtime.tasks import TaskGroup
@@ -30,8 +34,11 @@ from plantgate.runtime.tasks import TaskGroup
 class RudeDevice:
     """`manner` decides how it answers and may be changed while it runs; `missing` are addresses it refuses.
 
-    Manners: well, silent, exception, busy, wrong id, wrong unit, wrong length, wrong function, double, late, dribble,
-    garbage, reset, half close, flood.
+    Manners: well, silent, stalled, exception, wrong id, wrong unit, wrong length, wrong function, double, late, slow,
+    dribble, garbage, reset, half close, flood.
+
+    Behind it are units, as behind a gateway: `dead_units` do not answer, `missed_units` are answered for by the gateway
+    with exception 0B, `slow_units` answer after so many seconds. `unknown` functions are refused.
     """
 
     def __init__(self) -> None:
@@ -39,6 +46,11 @@ class RudeDevice:
         self.code = ExceptionCode.SERVER_DEVICE_FAILURE
         self.missing: set[int] = set()
         self.dead_units: set[int] = set()
+        self.missed_units: set[int] = set()
+        self.slow_units: dict[int, float] = {}
+        self.unknown: set[Function] = set()
+        self.identity: dict[int, bytes] = {}
+        self.delay = 0.2
         self.registers = list(range(0x10000))
         self.coils = [False] * 2_000
         self.asked: list[Request] = []
@@ -66,6 +78,7 @@ class RudeDevice:
             "reset": self._reset,
             "half close": self._half_close,
             "late": self._late,
+            "slow": lambda stream, asked: self._later(stream, asked, self.delay),
             "flood": lambda stream, asked: stream.write(frame(asked.transaction ^ 0x5500, 1, b"\x03\x00") * 1_500),
         }
 
@@ -86,15 +99,27 @@ class RudeDevice:
         core = ServerCore()
         try:
             while data := await stream.read():
+                while self.manner == "stalled":
+                    await asyncio.sleep(0.01)
                 for event in core.receive(data):
                     assert isinstance(event, Asked | Illegal)
                     if isinstance(event, Asked):
                         self.asked.append(event.request)
                         self.units.append(event.unit)
-                        if event.unit not in self.dead_units:
+                        if event.unit in self.slow_units:
+                            self._later(stream, event, self.slow_units[event.unit])
+                        elif event.unit not in self.dead_units:
                             await self._behave(stream, event)
         finally:
             self.open -= 1
+
+    def _later(self, stream: Stream, asked: Asked, seconds: float) -> None:
+        async def answer() -> None:
+            await asyncio.sleep(seconds)
+            if not stream.closed:
+                stream.write(self._answer(asked))
+
+        self._tasks.spawn("later", answer)
 
     async def _behave(self, stream: Stream, asked: Asked) -> None:
         if self.manner == "dribble":
@@ -123,6 +148,10 @@ class RudeDevice:
             stream._transport.write_eof()
 
     def _answer(self, asked: Asked) -> bytes:
+        if asked.unit in self.missed_units:
+            return ServerCore.refuse(asked, ExceptionCode.GATEWAY_TARGET_FAILED)
+        if asked.request.function in self.unknown:
+            return ServerCore.refuse(asked, ExceptionCode.ILLEGAL_FUNCTION)
         match asked.request:
             case Read(function=function, start=start, count=count):
                 if self.missing & set(range(start, start + count)):
@@ -130,17 +159,30 @@ class RudeDevice:
                 if function <= 2:
                     return ServerCore.answer(asked, pack_bits(self.coils[start : start + count]))
                 return ServerCore.answer(asked, struct.pack(f">{count}H", *self.registers[start : start + count]))
+            case ReadWriteRegisters(start=start, count=count, write_start=write_start, data=data):
+                words = struct.unpack(f">{len(data) // 2}H", data)
+                self.registers[write_start : write_start + len(words)] = words
+                return ServerCore.answer(asked, struct.pack(f">{count}H", *self.registers[start : start + count]))
+            case ReadDeviceIdentification(level=level):
+                if not self.identity:
+                    return ServerCore.refuse(asked, ExceptionCode.ILLEGAL_FUNCTION)
+                return ServerCore.answer(asked, encode_identification(level, self.identity))
+            case request:
+                if getattr(request, "address", None) in self.missing:
+                    return ServerCore.refuse(asked, ExceptionCode.ILLEGAL_DATA_ADDRESS)
+                self._take(request)
+                return ServerCore.answer(asked)
+
+    def _take(self, request: Request) -> None:
+        match request:
             case WriteCoil(address=address, value=value):
                 self.coils[address] = value
             case WriteCoils(start=start, values=values):
                 self.coils[start : start + len(values)] = values
             case WriteRegister(address=address, value=value):
-                if address in self.missing:
-                    return ServerCore.refuse(asked, ExceptionCode.ILLEGAL_DATA_ADDRESS)
                 self.registers[address] = value
             case WriteRegisters(start=start, data=data):
                 words = struct.unpack(f">{len(data) // 2}H", data)
                 self.registers[start : start + len(words)] = words
             case MaskWriteRegister(address=address, and_mask=keep, or_mask=add):
                 self.registers[address] = (self.registers[address] & keep) | (add & ~keep & 0xFFFF)
-        return ServerCore.answer(asked)

@@ -15,7 +15,7 @@ from plantgate.model.command import ReaderAction, SignalReader, WriteTag
 from plantgate.model.quality import Quality
 from plantgate.model.status import Health
 from plantgate.model.value import Scalar
-from plantgate.protocols.modbus import ExceptionCode, Function, MaskWriteRegister, Read, WriteCoils, WriteRegister
+from plantgate.protocols.modbus import ExceptionCode, Function, MaskWriteRegister, Read, WriteRegister
 from plantgate.runtime.clock import SystemClock
 from tests.drivers.modbus.rude import RudeDevice
 
@@ -120,18 +120,6 @@ async def test_a_silent_device_is_dialled_again_after_three_timeouts(
     assert tags.all(Quality.BAD_NOT_CONNECTED) or tags.all(Quality.ERROR_TIMEOUT_EXPIRED)
 
 
-async def test_a_dead_unit_behind_a_gateway_does_not_cost_the_others_their_connection(
-    rude: RudeDevice, start: Start, tags: Tags, eventually: Eventually
-) -> None:
-    rude.dead_units = {5}
-    device = start(["5.HR1", "5.HR500", "5.HR1000", "9.HR1"], timeout=0.05, rate=0.01)
-    await eventually(lambda: device.status()[0].details["timeouts"] >= 12)  # type: ignore[operator]
-    await eventually(lambda: tags.qualities.get(3) == GOOD)
-    assert tags.qualities[0] == Quality.ERROR_TIMEOUT_EXPIRED
-    assert rude.connections == 1
-    assert device.status()[0].state == "connected"
-
-
 async def test_a_write_that_was_never_sent_says_so(
     rude: RudeDevice, start: Start, tags: Tags, eventually: Eventually
 ) -> None:
@@ -219,15 +207,6 @@ async def test_writes_reach_the_device_and_are_read_back(
     assert MaskWriteRegister(9, 0xFFF7, 8) in rude.asked
     # Polled once a minute: what the tree has now can only come from reading back.
     assert [tags.values[tag] for tag in range(6)] == [-5, 2, 1, 1, "Grün", 2**63]
-
-
-async def test_a_write_can_be_forced_into_the_multiple_forms(
-    rude: RudeDevice, start: Start, eventually: Eventually
-) -> None:
-    device = start(["C1"], rate=60.0, force_multiple_coils=True)
-    await eventually(lambda: rude.asked)
-    assert (await device.execute(WriteTag("[default]C1", True))).done
-    assert WriteCoils(0, (True,)) in rude.asked
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import struct
 import pytest
 
 from plantgate.drivers.modbus.address import parse_address
+from plantgate.drivers.modbus.jobs import Counters, Job
 from plantgate.drivers.modbus.options import ModbusOptions
 from plantgate.drivers.modbus.outcomes import Lost
 from plantgate.drivers.modbus.planner import Point
 from plantgate.drivers.modbus.polling import Poller
-from plantgate.drivers.modbus.session import Counters, Job, Session
+from plantgate.drivers.modbus.session import Session
 from plantgate.errors import Unavailable
 from plantgate.limits import MODBUS_SPLIT_REQUESTS
 from plantgate.model.quality import Quality

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,10 @@ NATURAL = {
 }
 
 
+def options(reverse: bool = False, **more: Any) -> ModbusOptions:
+    return ModbusOptions("plc", reverse_word_order=reverse, **more)
+
+
 def point(text: str, data_type: DataType | None = None, tag: int = 0) -> Point:
     address = parse_address(text)
     natural = DataType.BOOLEAN if address.bit is not None else NATURAL.get(address.kind, DataType.INT8)
@@ -33,7 +38,7 @@ def point(text: str, data_type: DataType | None = None, tag: int = 0) -> Point:
 def read(texts: list[str], data: bytes, *, reverse: bool = False) -> list[Scalar]:
     points = [point(text, tag=tag) for tag, text in enumerate(texts)]
     [block] = plan(points, ModbusOptions("plc"))
-    column = Decoder(block, reverse_words=reverse).decode(data)
+    column = Decoder(block, options(reverse)).decode(data)
     by_tag = dict(zip((p.tag for p in block.points), column, strict=True))
     return [by_tag[tag] for tag in range(len(texts))]
 
@@ -56,9 +61,9 @@ def test_what_is_written_is_read_back(case: tuple[Kind, Scalar], reverse: bool) 
     kind, value = case
     length = 10 if kind is Kind.STRING else 0
     address = Address(parse_address("HR1").area, kind, 0, length=length)
-    data = encode(address, value, reverse_words=reverse and kind is not Kind.STRING)
+    data = encode(address, value, options(reverse))
     assert len(data) == 2 * address.count
-    [back] = Decoder(block_of((point(address.text()),)), reverse_words=reverse).decode(data)
+    [back] = Decoder(block_of((point(address.text()),)), options(reverse)).decode(data)
     assert back == value
 
 
@@ -76,10 +81,10 @@ def test_a_block_decodes_to_what_each_point_alone_decodes_to(
 ) -> None:
     points = [point(f"{name}{number}", tag=tag) for tag, (name, number) in enumerate(rows)]
     [block] = plan(points, ModbusOptions("plc"))
-    column = Decoder(block, reverse_words=reverse).decode(memory[2 * block.start : 2 * block.stop])
+    column = Decoder(block, options(reverse)).decode(memory[2 * block.start : 2 * block.stop])
     for one, value in zip(block.points, column, strict=True):
         alone = block_of((one,))
-        [expected] = Decoder(alone, reverse_words=reverse).decode(memory[2 * alone.start : 2 * alone.stop])
+        [expected] = Decoder(alone, options(reverse)).decode(memory[2 * alone.start : 2 * alone.stop])
         assert value == expected
 
 
@@ -116,14 +121,14 @@ def test_coils_in_any_order_and_with_gaps() -> None:
     ],
 )
 def test_a_value_becomes_what_its_tag_is(text: str, data: str, wanted: DataType, value: Scalar) -> None:
-    [got] = Decoder(block_of((point(text, wanted),))).decode(struct.pack(data, 7))
+    [got] = Decoder(block_of((point(text, wanted),)), options()).decode(struct.pack(data, 7))
     assert (got, type(got)) == (value, type(value))
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_none_and_its_neighbours_are_values(wrong: float) -> None:
     assert read(["HRF1", "HRF3"], struct.pack(">ff", wrong, 2.5)) == [None, 2.5]
-    [got] = Decoder(block_of((point("HRF1", DataType.INT4),))).decode(struct.pack(">f", wrong))
+    [got] = Decoder(block_of((point("HRF1", DataType.INT4),)), options()).decode(struct.pack(">f", wrong))
     assert got is None
 
 
@@ -154,7 +159,7 @@ def test_what_is_no_bcd_is_none() -> None:
 )
 def test_what_does_not_fit_is_refused_in_words(text: str, value: Scalar, says: str) -> None:
     with pytest.raises(Unwritable, match=says):
-        encode(parse_address(text), value)
+        encode(parse_address(text), value, options())
 
 
 @pytest.mark.parametrize(("value", "state"), [(True, True), (0, False), (1.0, True)])

@@ -1,9 +1,9 @@
-"""Ignition's Modbus addresses: `[<unit>.]<designator><address>[.<bit>|:<length>]` (8.3 manual, Modbus addressing).
+"""Ignition's Modbus addresses: `[<unit>.]<designator><address>[.<bit>|:<length>][@<order>]` (8.3 manual, Modbus).
 
-    C1  DI7  HR1  IR12  HRUS3  HRF40  IRI_64100  3.HRF40  HRS1024:20  HR1024.3
+    C1  DI7  HR1  IR12  HRUS3  HRF40  IRI_64100  3.HRF40  HRS1024:20  HR1024.3  HRF40@CDAB  HRS1024:20@BA
 
 Addresses count from 1 (`HR1` is PDU address 0) unless the device is `zero_based`. Capital letters are customary,
-small ones are accepted.
+small ones are accepted. The order is ours: it says for one tag what Ignition says for a whole device.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import difflib
 import re
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from plantgate.errors import ConfigError
 from plantgate.protocols.modbus.pdu import ADDRESSES, MAX_READ_REGISTERS, Function
@@ -75,6 +76,23 @@ class Kind(Enum):
         return self.value[3]
 
 
+class Order(NamedTuple):
+    """How the bytes of a value lie in its registers: `words` the low register first, `bytes` the low byte first."""
+
+    words: bool = False
+    bytes: bool = False
+
+
+# The letters are the bytes of a 32-bit value from the most significant one on, in the order in which they are sent; a
+# 64-bit value goes by the same pattern.
+_ORDERS = {
+    "ABCD": Order(False, False),
+    "CDAB": Order(True, False),
+    "BADC": Order(False, True),
+    "DCBA": Order(True, True),
+}
+_ORDERS_IN_A_REGISTER = {"AB": Order(False, False), "BA": Order(False, True)}
+_ORDER_NAMES = {order: name for name, order in _ORDERS.items()}
 _REGISTER_PREFIX = {Area.HOLDING_REGISTERS: "HR", Area.INPUT_REGISTERS: "IR"}
 DESIGNATORS: dict[str, tuple[Area, Kind]] = {
     "C": (Area.COILS, Kind.BOOL),
@@ -90,7 +108,7 @@ _BY_TABLE = {value: key for key, value in DESIGNATORS.items()}
 _WITH_BITS = {Kind.INT16, Kind.UINT16}
 _PATTERN = re.compile(
     r"(?:(?P<unit>\d{1,4})\.)?(?P<designator>[A-Z]+(?:_(?:64|32))?)(?P<address>\d{1,6})"
-    r"(?:\.(?P<bit>\d{1,3})|:(?P<length>\d{1,5}))?\Z"
+    r"(?:\.(?P<bit>\d{1,3})|:(?P<length>\d{1,5}))?(?:@(?P<order>[A-Z]{1,8}))?\Z"
 )
 
 
@@ -98,7 +116,8 @@ _PATTERN = re.compile(
 class Address:
     """Where a value lives. `start` is the PDU address (from 0); `unit` is None where the text names none.
 
-    `bit` is the bit of a register, 0 the least significant; `length` the bytes of a string, else 0.
+    `bit` is the bit of a register, 0 the least significant; `length` the bytes of a string, else 0; `order` None is
+    that of the device.
     """
 
     area: Area
@@ -107,6 +126,7 @@ class Address:
     unit: int | None = None
     bit: int | None = None
     length: int = 0
+    order: Order | None = None
 
     @property
     def count(self) -> int:
@@ -123,7 +143,15 @@ class Address:
         number = self.start if zero_based else self.start + 1
         bit = "" if self.bit is None else f".{self.bit}"
         length = f":{self.length}" if self.kind is Kind.STRING else ""
-        return f"{unit}{_BY_TABLE[self.area, self.kind]}{number}{bit}{length}"
+        order = ""
+        if self.order is not None:
+            order = f"@{_ORDER_NAMES[self.order]}" if self.swaps_words else f"@{'BA' if self.order.bytes else 'AB'}"
+        return f"{unit}{_BY_TABLE[self.area, self.kind]}{number}{bit}{length}{order}"
+
+    @property
+    def swaps_words(self) -> bool:
+        """Does the order of words mean anything here? Text is read from its first register on, always."""
+        return self.kind is not Kind.STRING and self.kind.registers > 1
 
 
 def parse_address(text: str, *, zero_based: bool = False) -> Address:
@@ -138,7 +166,7 @@ def parse_address(text: str, *, zero_based: bool = False) -> Address:
     if bit is not None and kind not in _WITH_BITS:
         raise ConfigError("MB-205", f"{text!r}: {kind.words} has no bits", "only HR, IR, HRUS and IRUS take a bit")
     length = _length(match["length"], kind, text)
-    address = Address(area, kind, start, unit, bit, length)
+    address = Address(area, kind, start, unit, bit, length, _order(match["order"], kind, text))
     if start < 0:
         raise ConfigError("MB-206", f"{text!r}: addresses count from 1", "or set zero_based for this device")
     if address.stop > ADDRESSES:
@@ -183,6 +211,16 @@ def _length(digits: str | None, kind: Kind, text: str) -> int:
         hint = f"two characters fill a register: an even number from 2 to {_MAX_CHARS}"
         raise ConfigError("MB-209", f"{text!r}: length {length} is not possible", hint)
     return length
+
+
+def _order(name: str | None, kind: Kind, text: str) -> Order | None:
+    if name is None:
+        return None
+    known = _ORDERS if kind.registers > 1 else _ORDERS_IN_A_REGISTER
+    if kind is Kind.BOOL or name not in known:
+        hint = "coils and inputs have none" if kind is Kind.BOOL else f"{' or '.join(known)}"
+        raise ConfigError("MB-212", f"{text!r}: @{name} is no byte order of a {kind.words}", hint)
+    return known[name]
 
 
 def _nearest(name: str) -> str:

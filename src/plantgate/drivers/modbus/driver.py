@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
-from plantgate.drivers.modbus.address import parse_address
+from plantgate.drivers.modbus.commands import Commands
+from plantgate.drivers.modbus.diagnostics import Diagnostics
+from plantgate.drivers.modbus.jobs import Counters
 from plantgate.drivers.modbus.options import ModbusOptions
-from plantgate.drivers.modbus.outcomes import Outcome, verdict_on
-from plantgate.drivers.modbus.planner import Point, block_of
-from plantgate.drivers.modbus.polling import Poller, Segment
-from plantgate.drivers.modbus.session import Counters, Job, Session
-from plantgate.drivers.modbus.values import Unwritable
-from plantgate.drivers.modbus.writing import write_request
+from plantgate.drivers.modbus.planner import Point
+from plantgate.drivers.modbus.polling import Poller
+from plantgate.drivers.modbus.session import Session
 from plantgate.errors import ConfigError, PeerError, PlantgateError, Unavailable
-from plantgate.limits import MODBUS_WAITING_WRITES
-from plantgate.model.command import DONE, Command, Verdict, WriteTag
-from plantgate.model.command import Outcome as Result
+from plantgate.model.command import Command, Verdict
 from plantgate.model.quality import Quality
 from plantgate.model.seams import BatchSink
 from plantgate.model.status import Health, PartStatus
 from plantgate.model.tag import TagDefinition
-from plantgate.model.value import Batch
-from plantgate.protocols.modbus.client import ExceptionReply, Reply
-from plantgate.protocols.modbus.pdu import Exchange, exchange
 from plantgate.runtime.backoff import Backoff
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.log import get_logger, printable
@@ -33,7 +26,6 @@ from plantgate.runtime.streams import connect
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts to connect
 _KEEPALIVE = (10, 5, 3)  # idle s, interval s, probes: a device that lost power is noticed within half a minute
-_PATIENCE = 3  # timeouts that a write may take with the wait for its turn
 _RATE_WINDOW = 2.0  # seconds over which requests per second are counted
 _NO_ERROR: PlantgateError = Unavailable("MB-300", "")
 _log = get_logger("drivers.modbus")
@@ -60,7 +52,7 @@ class ModbusDevice:
     """Polls `points` (tag id, definition, seconds between polls) and writes them. Run it once, as an owned task.
 
     Is a `CommandTarget` (WriteTag) and a `StatusSource`. The constructor raises ConfigError for an address that
-    is none, naming the tag.
+    is none, naming the tag. `diagnostics` has the ids of the tags of `device_tag_definitions`, by path.
     """
 
     def __init__(
@@ -71,26 +63,27 @@ class ModbusDevice:
         clock: Clock,
         sink: BatchSink,
         random: Callable[[], float] = lambda: 1.0,
+        diagnostics: Mapping[str, int] | None = None,
     ) -> None:
         self.name = name
         self.options = options
         self._session_options = options
-        self._where = f"{options.host}:{options.port}"
+        self._where = options.where
         self._clock = clock
-        self._sink = sink
         self._random = random
         self._points = {definition.path: self._point(tag, definition) for tag, definition, _ in points}
         self._counters = Counters()
         rated = [(self._points[definition.path], rate) for _, definition, rate in points]
         self._poller = Poller(rated, options, clock, sink, self._counters)
+        self._commands = Commands(name, options, self._points, clock, sink, self._counters)
+        self._diagnostics = Diagnostics(name, diagnostics or {}, clock, sink)
         self._session: Session | None = None
-        self._writes = 0
         self._state, self._since, self._error = _State.STOPPED, clock.wall(), _NO_ERROR
         self._rate_mark = (clock.mono(), 0, 0.0)
 
     def _point(self, tag: int, definition: TagDefinition) -> Point:
         try:
-            address = parse_address(definition.address, zero_based=self.options.zero_based)
+            address = self.options.address(definition.address)
         except ConfigError as error:
             message = f"tag {definition.path} of device {self.name}: {error.message}"
             raise ConfigError(error.code, message, error.hint) from None
@@ -116,7 +109,13 @@ class ModbusDevice:
         """One connection from dial to end; returns why it ended or never came about."""
         options = self.options
         try:
-            stream = await connect(options.host, options.port, timeout=options.timeout, keepalive=_KEEPALIVE)
+            stream = await connect(
+                options.host,
+                options.port,
+                timeout=options.timeout,
+                keepalive=_KEEPALIVE,
+                local_address=options.local_address,
+            )
         except Unavailable as error:
             return error
         self._counters.connects += 1
@@ -174,82 +173,22 @@ class ModbusDevice:
         if state is not self._state:
             self._since = self._clock.wall()
         self._state, self._error = state, error or _NO_ERROR
-
-    # commands
+        self._diagnostics.publish(
+            {
+                "Connected": state is _State.CONNECTED,
+                "Hostname": self.options.host,
+                "Name": self.name,
+                "Port": self.options.port,
+                "State": state.value[0],
+                "Status": printable(self._error.message),
+                "MonitoredItemCount": len(self._points),
+            }
+        )
+        self._diagnostics.figures(self._poller, self._counters)
 
     async def execute(self, command: Command) -> Verdict:
-        """Write a tag: before all waiting polls, then read back so that the tree shows what the device took.
-
-        FAILED says whether the value can have reached the device; REFUSED was never sent.
-        """
-        if not isinstance(command, WriteTag):
-            return Verdict(Result.REFUSED, "MB-401", f"{self.name} is a Modbus device: it takes tag writes only")
-        point = self._points.get(command.path)
-        if point is None:
-            return Verdict(Result.REFUSED, "MB-402", f"{command.path} is not a tag of device {self.name}")
-        try:
-            request = write_request(point.address, command.value, self.options)
-        except Unwritable as error:
-            return Verdict(Result.REFUSED, "MB-403", f"{command.path}: {error}")
-        session = self._session
-        if session is None:
-            return Verdict(
-                Result.FAILED, "MB-404", f"not sent: {self.name} is not connected. {self._error.message}".strip()
-            )
-        if self._writes >= MODBUS_WAITING_WRITES:
-            return Verdict(Result.FAILED, "MB-405", f"not sent: {self._writes} writes wait for {self.name} already")
-        self._writes += 1
-        try:
-            outcome, sent = await self._ask(session, point.unit, exchange(request))
-            verdict = self._verdict(command.path, point, outcome, sent)
-            if verdict.done:
-                self._counters.writes += 1
-                await self._read_back(session, point)
-        finally:
-            self._writes -= 1
-        return verdict
-
-    async def _ask(self, session: Session, unit: int, request: Exchange) -> tuple[Outcome | None, bool]:
-        """The outcome of an urgent request, and whether it was sent. No outcome: its turn did not come in time."""
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: Outcome, _now: float) -> None:
-            if not answer.done():
-                answer.set_result(outcome)
-
-        job = Job(unit, request, done)
-        session.submit(job, urgent=True)
-        try:
-            # Its turn comes after what is open now, at most one timeout away; its answer within another one.
-            async with asyncio.timeout(_PATIENCE * self.options.timeout):
-                return await answer, job.sent
-        except TimeoutError:
-            return None, job.sent
-        finally:
-            job.cancelled = True  # nobody waits any more: if it is still queued it is not sent
-
-    def _verdict(self, path: str, point: Point, outcome: Outcome | None, sent: bool) -> Verdict:
-        if isinstance(outcome, Reply):
-            return DONE
-        if outcome is None:
-            reason = f"{self.name} is busy, its turn did not come in time"
-        else:
-            _, reason = verdict_on(outcome, point.unit, self._where, self.options.timeout)
-        if not sent:
-            return Verdict(Result.FAILED, "MB-406", f"{path} was not sent: {reason}")
-        if isinstance(outcome, ExceptionReply):
-            return Verdict(Result.FAILED, "MB-407", f"{path} was not written: {reason}")
-        return Verdict(Result.FAILED, "MB-408", f"{path} may or may not have been written: {reason}")
-
-    async def _read_back(self, session: Session, point: Point) -> None:
-        """Publish what the device has now. If that fails the next poll tells: the write itself is done."""
-        segment = Segment(block_of((point,)), reverse_words=self.options.reverse_word_order)
-        outcome, _ = await self._ask(session, point.unit, segment.exchange)
-        if isinstance(outcome, Reply):
-            column = segment.decode(outcome.data)
-            if None not in column:
-                wall = self._clock.wall()
-                self._sink.publish(Batch(segment.tags, column, segment.good, (wall,), wall))
+        """Write a tag. FAILED says whether the value can have reached the device; REFUSED was never sent."""
+        return await self._commands.execute(command, self._session, self._error.message)
 
     # status
 
@@ -258,6 +197,7 @@ class ModbusDevice:
         if now - since >= _RATE_WINDOW:
             count = self._counters.requests
             self._rate_mark = (now, count, (count - requests) / (now - since))
+            self._diagnostics.figures(self._poller, self._counters)
 
     def status(self) -> list[PartStatus]:
         """One tile: what state, why, what to do, and the figures."""
@@ -291,7 +231,7 @@ class ModbusDevice:
             "tags_good": good,
             "tags_reason": printable(self._poller.trouble),
             "concurrent_requests": self._session_options.concurrent_requests,
-            "requests_per_poll": sum(len(group.blocks) for group in self._poller.groups),
+            "requests_per_poll": sum(group.requests for group in self._poller.groups),
             "requests_per_s": round(self._rate_mark[2], 2) if connected else 0.0,
             "response_ms": round(seconds * 1_000, 2) if connected and seconds is not None else None,
             "load_percent": round(load, 1) if connected and load is not None else None,
@@ -299,6 +239,7 @@ class ModbusDevice:
             "exceptions": counters.exceptions,
             "malformed": counters.malformed,
             "timeouts": counters.timeouts,
+            "silent_units": ", ".join(map(str, self._poller.silent_units)),
             "unexpected": counters.unexpected,
             "reconnects": max(0, counters.connects - 1),
             "late_polls": counters.late_polls,

@@ -4,6 +4,7 @@
 |------------------------------------------|------------------------------|
 | no connection, connection lost           | Bad_NotConnected 522         |
 | no answer before the timeout             | Error_TimeoutExpired 775     |
+| not asked: its unit is silent            | Error_TimeoutExpired 775     |
 | a poll unanswered for two periods        | Bad_Stale 516                |
 | an answer that is none to its request    | Error_IO 774                 |
 | exception 01 illegal function            | Bad_Unsupported 528          |
@@ -25,7 +26,7 @@ from plantgate.protocols.modbus.client import ExceptionReply, Malformed, Reply, 
 from plantgate.protocols.modbus.pdu import ExceptionCode, exception_text
 
 if TYPE_CHECKING:
-    from plantgate.drivers.modbus.session import Job
+    from plantgate.drivers.modbus.jobs import Job
 
 
 class Lost(NamedTuple):
@@ -34,7 +35,13 @@ class Lost(NamedTuple):
     error: PlantgateError
 
 
-Outcome: TypeAlias = "Reply[Job] | ExceptionReply[Job] | Malformed[Job] | TimedOut[Job] | Lost"
+class Skipped(NamedTuple):
+    """It was not asked: `unit` leaves its requests unanswered and is asked apart from the others."""
+
+    unit: int
+
+
+Outcome: TypeAlias = "Reply[Job] | ExceptionReply[Job] | Malformed[Job] | TimedOut[Job] | Lost | Skipped"
 
 _QUALITIES: dict[int, Quality] = {
     ExceptionCode.ILLEGAL_FUNCTION: Quality.BAD_UNSUPPORTED,
@@ -65,6 +72,11 @@ WORTH_A_RETRY: frozenset[int] = frozenset(
     }
 )
 
+# A gateway's own words about a unit that does not answer it.
+GATEWAY_SAYS_DEAD: frozenset[int] = frozenset(
+    {ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED}
+)
+
 
 def verdict_on(outcome: Outcome, unit: int, where: str, timeout: float) -> tuple[Quality, str]:
     """Quality and reason for the tags of a request to `unit` behind `where` (host:port) that was not answered well."""
@@ -75,6 +87,11 @@ def verdict_on(outcome: Outcome, unit: int, where: str, timeout: float) -> tuple
             return Quality.ERROR_IO, f"unit {unit} at {where} answered wrongly: {error.message}"
         case TimedOut():
             return Quality.ERROR_TIMEOUT_EXPIRED, f"no answer from unit {unit} at {where} within {timeout:g} s"
+        case Skipped():
+            return (
+                Quality.ERROR_TIMEOUT_EXPIRED,
+                f"unit {unit} at {where} does not answer; it is asked from time to time",
+            )
         case Lost(error=error):
             return Quality.BAD_NOT_CONNECTED, error.message
         case _:

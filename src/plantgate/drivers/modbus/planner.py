@@ -49,26 +49,26 @@ def block_of(points: tuple[Point, ...]) -> Block:
     return Block(first.unit, first.address.area, start, stop - start, points)
 
 
+def pieces(block: Block, options: ModbusOptions) -> list[tuple[int, int]]:
+    """Start and count of each request that `block` takes: one, but for a value that is longer than a request may be."""
+    most = options.most(block.area)
+    return [(at, min(most, block.stop - at)) for at in range(block.start, block.stop, most)]
+
+
 def plan(points: Iterable[Point], options: ModbusOptions) -> list[Block]:
     """The requests for one poll of `points`, by unit, area and address."""
-    limits = {
-        Area.COILS: options.max_coils_per_request,
-        Area.DISCRETE_INPUTS: options.max_discrete_inputs_per_request,
-        Area.HOLDING_REGISTERS: options.max_holding_registers_per_request,
-        Area.INPUT_REGISTERS: options.max_input_registers_per_request,
-    }
     tables: defaultdict[tuple[int, Area], list[Point]] = defaultdict(list)
     for point in points:
         tables[point.unit, point.address.area].append(point)
     blocks: list[Block] = []
     for (_, area), members in sorted(tables.items()):
         members.sort(key=lambda point: (point.address.start, point.address.stop, point.tag))
-        blocks += _pack(members, limits[area], options.span_gaps)
+        blocks += _pack(members, options.most(area), options.span_gaps)
     return blocks
 
 
 def _pack(points: list[Point], limit: int, span_gaps: bool) -> list[Block]:
-    """`points` of one unit and area, sorted. A value longer than `limit` still gets a request of its own."""
+    """`points` of one unit and area, sorted. A value longer than `limit` gets a block of its own: see `pieces`."""
     blocks: list[Block] = []
     first = 0
     start = stop = points[0].address.start

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from plantgate.drivers.modbus.isolation import Isolation, Run
+from plantgate.drivers.modbus.jobs import Counters, Job
 from plantgate.drivers.modbus.options import ModbusOptions
-from plantgate.drivers.modbus.outcomes import SPLIT_AFTER, Lost, Outcome, verdict_on
-from plantgate.drivers.modbus.planner import Block, Point, block_of, plan
-from plantgate.drivers.modbus.session import Counters, Job, Session
+from plantgate.drivers.modbus.outcomes import SPLIT_AFTER, Lost, Outcome, Skipped, verdict_on
+from plantgate.drivers.modbus.planner import Block, Point, block_of, pieces, plan
+from plantgate.drivers.modbus.session import Session
 from plantgate.drivers.modbus.values import Column, Decoder
 from plantgate.limits import MODBUS_SPLIT_REQUESTS
 from plantgate.model.quality import Quality, is_good
@@ -25,18 +26,24 @@ from plantgate.protocols.modbus.pdu import Exchange, Function, Read, exchange
 from plantgate.runtime.clock import Clock
 
 _KEPT_SEGMENTS = 64
+_EWMA = 0.1
 
 
 class Segment:
-    """A run of a block's points, compiled: the request, the decoder and the columns that never change."""
+    """A run of a block's points, compiled: the requests, the decoder and the columns that never change.
 
-    __slots__ = ("decoder", "exchange", "good", "payload", "tags", "values")
+    There is more than one request only for a value that is longer than the device allows at once.
+    """
 
-    def __init__(self, block: Block, *, reverse_words: bool) -> None:
+    __slots__ = ("decoder", "exchanges", "good", "payload", "tags", "values")
+
+    def __init__(self, block: Block, options: ModbusOptions) -> None:
         self.tags = tuple(point.tag for point in block.points)
         self.good: tuple[int, ...] = (int(Quality.GOOD),) * len(self.tags)
-        self.exchange: Exchange = exchange(Read(Function(block.area), block.start, block.count))
-        self.decoder = Decoder(block, reverse_words=reverse_words)
+        self.exchanges: tuple[Exchange, ...] = tuple(
+            exchange(Read(Function(block.area), start, count)) for start, count in pieces(block, options)
+        )
+        self.decoder = Decoder(block, options)
         self.payload: bytes | None = None
         self.values: Column = ()
 
@@ -67,11 +74,16 @@ class BlockState:
     refusals: int = 0
     searches: int = 0
     reason: str = ""
+    requests: int = 1
 
 
 @dataclass(slots=True)
 class PollGroup:
-    """The blocks that are read every `rate` seconds. `spent` is how long the last whole poll took."""
+    """The blocks that are read every `rate` seconds.
+
+    `spent` is how long the last whole poll took, `interval` the time between the last two, `queued` how long its
+    requests waited for their turn (a moving mean); `answered` counts answers.
+    """
 
     rate: float
     blocks: list[BlockState]
@@ -79,6 +91,20 @@ class PollGroup:
     begun: float = 0.0
     spent: float = 0.0
     open: int = 0
+    polled: float = math.inf
+    interval: float = 0.0
+    queued: float = 0.0
+    answered: int = 0
+
+    @property
+    def requests(self) -> int:
+        """How many requests the plan has for one poll."""
+        return sum(state.requests for state in self.blocks)
+
+    @property
+    def load_percent(self) -> float | None:
+        """How much of the period the poll takes; above 100 the device can't keep up. None before a poll."""
+        return 100 * self.spent / self.rate if self.spent else None
 
     def stale_at(self, state: BlockState) -> float:
         """Two periods after its last answer; a poll that the gateway itself sent late is given one period.
@@ -104,18 +130,23 @@ class Poller:
         self._clock = clock
         self._sink = sink
         self._counters = counters
-        self._where = f"{options.host}:{options.port}"
+        self._where = options.where
         self._session: Session | None = None
         rates = sorted({rate for _, rate in points if rate > 0})
         self.groups = [self._group([point for point, its in points if its == rate], rate) for rate in rates]
 
     def _group(self, points: list[Point], rate: float) -> PollGroup:
-        return PollGroup(rate, [_new_state(block) for block in plan(points, self._options)])
+        return PollGroup(rate, [_new_state(block, self._options) for block in plan(points, self._options)])
 
     @property
     def units(self) -> set[int]:
         """The unit ids that are polled."""
         return {state.block.unit for group in self.groups for state in group.blocks}
+
+    @property
+    def silent_units(self) -> list[int]:
+        """The units that do not answer and are asked apart from the others."""
+        return [] if self._session is None else self._session.silent_units
 
     @property
     def tags_good(self) -> int:
@@ -129,8 +160,7 @@ class Poller:
     @property
     def load_percent(self) -> float | None:
         """How much of the tightest period its poll takes; above 100 the device can't keep up. None before a poll."""
-        loads = [100 * group.spent / group.rate for group in self.groups if group.spent]
-        return max(loads) if loads else None
+        return max((group.load_percent for group in self.groups if group.load_percent is not None), default=None)
 
     # schedule
 
@@ -139,7 +169,7 @@ class Poller:
         now = self._clock.mono()
         self._session = session
         for group in self.groups:
-            group.due, group.open, group.spent = now, 0, 0.0
+            group.due, group.open, group.spent, group.polled = now, 0, 0.0, math.inf
             for state in group.blocks:
                 state.isolation = Isolation(len(state.block.points))
                 state.open, state.answered, state.refusals = 0, now, 0
@@ -171,6 +201,8 @@ class Poller:
                 self._poll(group, now)
 
     def _poll(self, group: PollGroup, now: float) -> None:
+        group.interval = max(0.0, now - group.polled)
+        group.polled = now
         if not group.open:
             group.begun = now
         for state in group.blocks:
@@ -192,17 +224,31 @@ class Poller:
                 )
 
     def _ask(self, group: PollGroup, state: BlockState, run: Run) -> None:
-        assert self._session is not None
         segment = self._segment(state, run)
         state.open += 1
         group.open += 1
-        job = Job(
-            state.block.unit,
-            segment.exchange,
-            lambda outcome, now: self._done(group, state, run, segment, outcome, now),
-            self._options.max_retry_count,
-        )
-        self._session.submit(job)
+        self._send(group, state, run, segment, b"")
+
+    def _send(
+        self, group: PollGroup, state: BlockState, run: Run, segment: Segment, before: bytes, piece: int = 0
+    ) -> None:
+        """Ask for one piece of a segment, then for the next; most segments have one."""
+        session = self._session
+        assert session is not None
+
+        def done(outcome: Outcome, now: float) -> None:
+            if len(segment.exchanges) > 1 and isinstance(outcome, Reply):
+                data = before + outcome.data
+                if piece + 1 < len(segment.exchanges):
+                    self._send(group, state, run, segment, data, piece + 1)
+                    return
+                outcome = outcome._replace(data=data)
+            group.queued += _EWMA * (job.waited - group.queued)
+            self._done(group, state, run, segment, outcome, now)
+
+        exchange = segment.exchanges[piece]
+        job = Job(state.block.unit, exchange, done, self._options.max_retry_count, self._clock.mono())
+        session.submit(job)
 
     def _segment(self, state: BlockState, run: Run) -> Segment:
         key = (run.first, run.stop)
@@ -211,7 +257,7 @@ class Poller:
             if len(state.segments) >= _KEPT_SEGMENTS:
                 state.segments.clear()
             part = block_of(state.block.points[run.first : run.stop])
-            segment = state.segments[key] = Segment(part, reverse_words=self._options.reverse_word_order)
+            segment = state.segments[key] = Segment(part, self._options)
         return segment
 
     # outcomes
@@ -223,22 +269,25 @@ class Poller:
         group.open -= 1
         match outcome:
             case Reply(data=data):
-                self._good(state, run, segment, data, now)
+                self._good(group, state, run, segment, data, now)
                 if not state.isolation.whole:
                     self._search(group, state, state.isolation.read(run))
             case ExceptionReply(code=code):
                 self._refused(group, state, run, outcome, code, now)
             case Lost():
                 pass  # the driver tells all tags of the device at once
+            case Skipped() if state.reason and not is_good_anywhere(state):
+                pass  # told before
             case _:
                 quality, reason = verdict_on(outcome, state.block.unit, self._where, self._options.timeout)
                 self._spoil(state, range(run.first, run.stop), quality, reason)
         if not group.open:
             group.spent = now - group.begun
 
-    def _good(self, state: BlockState, run: Run, segment: Segment, data: bytes, now: float) -> None:
+    def _good(self, group: PollGroup, state: BlockState, run: Run, segment: Segment, data: bytes, now: float) -> None:
         column = segment.decode(data)
         state.answered = now
+        group.answered += 1
         state.refusals = 0
         state.values[run.first : run.stop] = column
         wall = self._clock.wall()
@@ -317,6 +366,7 @@ def is_good_anywhere(state: BlockState) -> bool:
     return int(Quality.GOOD) in state.qualities
 
 
-def _new_state(block: Block) -> BlockState:
+def _new_state(block: Block, options: ModbusOptions) -> BlockState:
     count = len(block.points)
-    return BlockState(block, [None] * count, [int(Quality.BAD_NOT_CONNECTED)] * count, Isolation(count))
+    bad = [int(Quality.BAD_NOT_CONNECTED)] * count
+    return BlockState(block, [None] * count, bad, Isolation(count), requests=len(pieces(block, options)))

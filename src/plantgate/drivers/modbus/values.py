@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from plantgate.drivers.modbus.address import WORD_BITS, Address, Kind
+from plantgate.drivers.modbus.address import WORD_BITS, Address, Kind, Order
+from plantgate.drivers.modbus.options import ModbusOptions
 from plantgate.drivers.modbus.planner import Block, Point
 from plantgate.model.value import DataType, Scalar
 from plantgate.protocols.modbus.pdu import unpack_bits
@@ -39,12 +40,12 @@ class Unwritable(ValueError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """One field of a struct: where it begins (registers from the block's start), its code, its word order."""
+    """One field of a struct: where it begins (registers from the block's start), its code, how its bytes lie."""
 
     offset: int
     code: str
     registers: int
-    reverse: bool
+    order: Order
 
 
 class Decoder:
@@ -53,10 +54,10 @@ class Decoder:
     A value that can't be (no BCD, not a number) is None in the column.
     """
 
-    def __init__(self, block: Block, *, reverse_words: bool = False) -> None:
+    def __init__(self, block: Block, options: ModbusOptions) -> None:
         self._bits = block.count if block.area.has_bits else 0
         self._block = block
-        self._layers: list[tuple[struct.Struct, bool]] = []
+        self._layers: list[tuple[struct.Struct, Order]] = []
         self._pick: Callable[[Any], Any] | None = None
         self._second_look: list[tuple[int, _Convert]] = []
         self._floats: list[int] = []
@@ -64,9 +65,9 @@ class Decoder:
             offsets = [point.address.start - block.start for point in block.points]
             self._pick_in_order(offsets, block.count)
         else:
-            self._compile(block, reverse_words)
+            self._compile(block, options)
         for index, point in enumerate(block.points):
-            convert = _conversion(point)
+            convert = _conversion(point, options)
             if convert is not None:
                 self._second_look.append((index, convert))
             elif point.address.kind in _FLOAT_KINDS:
@@ -100,25 +101,24 @@ class Decoder:
 
     def _unpack(self, data: bytes) -> Sequence[Any]:
         fields: tuple[Any, ...] = ()
-        for layout, reverse in self._layers:
-            part = layout.unpack(_reversed_words(data) if reverse else data)
+        for layout, order in self._layers:
+            part = layout.unpack(_in_order(data, order))
             fields = fields + part if fields else part
         return fields
 
-    def _compile(self, block: Block, reverse_words: bool) -> None:
-        slots = list(dict.fromkeys(_slot(point.address, block.start, reverse_words) for point in block.points))
-        order: list[_Slot] = []
-        for reverse in (False, True):
-            left = [slot for slot in slots if slot.reverse is reverse]
+    def _compile(self, block: Block, options: ModbusOptions) -> None:
+        wanted = [_slot(point.address, block.start, options) for point in block.points]
+        fields: list[_Slot] = []
+        for order in sorted({slot.order for slot in wanted}):
+            left = [slot for slot in dict.fromkeys(wanted) if slot.order == order]
             while left:
                 layer = _layer(left)
                 left = [slot for slot in left if slot not in layer]
-                ordered = list(reversed(layer)) if reverse else layer
-                self._layers.append((_layout(ordered, block.count, reverse), reverse))
-                order += ordered
-        place = {slot: index for index, slot in enumerate(order)}
-        fields = [place[_slot(point.address, block.start, reverse_words)] for point in block.points]
-        self._pick_in_order(fields, len(order))
+                ordered = list(reversed(layer)) if order.words else layer
+                self._layers.append((_layout(ordered, block.count, order.words), order))
+                fields += ordered
+        place = {slot: index for index, slot in enumerate(fields)}
+        self._pick_in_order([place[slot] for slot in wanted], len(fields))
 
     def _pick_in_order(self, fields: list[int], total: int) -> None:
         if fields == list(range(total)):
@@ -130,10 +130,17 @@ class Decoder:
             self._pick = itemgetter(*fields)
 
 
-def _slot(address: Address, start: int, reverse_words: bool) -> _Slot:
+def order_of(address: Address, options: ModbusOptions) -> Order:
+    """The order that the address names, else that of the device; without what means nothing for its kind."""
+    text = address.kind is Kind.STRING
+    order = address.order or (options.string_order if text else options.order)
+    return order if address.swaps_words else Order(bytes=order.bytes)
+
+
+def _slot(address: Address, start: int, options: ModbusOptions) -> _Slot:
     text = address.kind is Kind.STRING
     code = f"{address.length}s" if text else "H" if address.bit is not None else address.kind.code
-    return _Slot(address.start - start, code, address.count, reverse_words and not text and address.count > 1)
+    return _Slot(address.start - start, code, address.count, order_of(address, options))
 
 
 def _layer(slots: list[_Slot]) -> list[_Slot]:
@@ -158,20 +165,30 @@ def _layout(slots: list[_Slot], count: int, reverse: bool) -> struct.Struct:
     return struct.Struct("".join(text))
 
 
-def _reversed_words(data: bytes) -> bytes:
-    """The registers from last to first: a value whose low word comes first then has its high word first."""
+def _in_order(data: bytes, order: Order) -> bytes:
+    """The registers so that each value has its high byte first.
+
+    With `order.words` they come from last to first: a value whose low word comes first then has its high word first.
+    """
+    if not any(order):
+        return data
+    if all(order):
+        return data[::-1]
     words = array("H", data)
-    words.reverse()
+    if order.words:
+        words.reverse()
+    else:
+        words.byteswap()
     return words.tobytes()
 
 
-def _conversion(point: Point) -> _Convert | None:
+def _conversion(point: Point, options: ModbusOptions) -> _Convert | None:
     """What has to happen to a field to become the tag's value, None if nothing."""
     address, wanted = point.address, point.data_type
     if address.bit is not None:
         return _bit_of(address.bit, wanted)
     if address.kind is Kind.STRING:
-        return _text
+        return _raw_text if options.read_raw_strings else _right_text if options.right_justify_strings else _text
     read = _from_bcd(address.kind.registers * 4) if address.kind in _BCD_KINDS else None
     have_float, have_bool = address.kind in _FLOAT_KINDS, address.kind is Kind.BOOL
     then: _Convert | None = None
@@ -218,6 +235,16 @@ def _text(field: bytes) -> str:
     return field.split(b"\0", 1)[0].decode("utf-8", "replace").rstrip(" ")
 
 
+def _right_text(field: bytes) -> str:
+    """A string that ends where its registers do and is filled in front."""
+    return field.lstrip(b"\0 ").decode("utf-8", "replace")
+
+
+def _raw_text(field: bytes) -> str:
+    """All of it, fillers too."""
+    return field.decode("utf-8", "replace")
+
+
 def _from_bcd(digits: int) -> _Convert:
     def from_bcd(number: int) -> int:
         try:
@@ -231,13 +258,16 @@ def _from_bcd(digits: int) -> _Convert:
 # Writing: one value at a time, checked before a byte is made of it.
 
 
-def encode(address: Address, value: Scalar, *, reverse_words: bool = False) -> bytes:
+def encode(address: Address, value: Scalar, options: ModbusOptions) -> bytes:
     """The registers' bytes for `value` at `address` (no bit or coil). Raises Unwritable, in words, if it can't be."""
     kind = address.kind
     if kind is Kind.STRING:
-        return _string(value, address.length)
-    data = _float(value, kind) if kind in _FLOAT_KINDS else _integer(value, kind)
-    return _reversed_words(data) if reverse_words else data
+        data = _string(value, address.length, right=options.right_justify_strings)
+    elif kind in _FLOAT_KINDS:
+        data = _float(value, kind)
+    else:
+        data = _integer(value, kind)
+    return _in_order(data, order_of(address, options))
 
 
 def as_bool(value: Scalar) -> bool:
@@ -249,13 +279,13 @@ def as_bool(value: Scalar) -> bool:
     raise Unwritable(f"{_shown(value)} is neither on nor off: write true, false, 1 or 0")
 
 
-def _string(value: Scalar, length: int) -> bytes:
+def _string(value: Scalar, length: int, *, right: bool) -> bytes:
     if not isinstance(value, str):
         raise Unwritable(f"{_shown(value)} is not text")
     data = value.encode("utf-8", "replace")
     if len(data) > length:
         raise Unwritable(f"the text has {len(data)} bytes, {length} fit")
-    return data.ljust(length, b"\0")
+    return data.rjust(length, b"\0") if right else data.ljust(length, b"\0")
 
 
 def _float(value: Scalar, kind: Kind) -> bytes:

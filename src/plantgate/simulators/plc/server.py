@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
+from pymodbus import FramerType, ModbusDeviceIdentification
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+import plantgate
 from plantgate.limits import CONNECTIONS_PER_LISTENER
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.streams import address_text, bind
@@ -35,12 +37,16 @@ _WORD_BITS = 16
 
 
 class PlcServer:
-    """Serves a line on one port. `tell(event, fields)` is called for listening, connected, disconnected and write."""
+    """Serves a line on one port, with `rtu` in RTU frames as behind a serial device server.
 
-    def __init__(self, clock: Clock, tell: Event, extra: int = 0) -> None:
+    `tell(event, fields)` is called for listening, connected, disconnected and write.
+    """
+
+    def __init__(self, clock: Clock, tell: Event, extra: int = 0, *, rtu: bool = False) -> None:
         self.line = BottlingLine()
         self.memory = PlcMemory(self.line, clock.mono, extra)
         self._tell = tell
+        self._framer = FramerType.RTU if rtu else FramerType.SOCKET
         self._server: ModbusTcpServer | None = None
         self.port = 0
 
@@ -48,7 +54,7 @@ class PlcServer:
         """Listen. Raises PortUnavailable naming the port and what to do."""
         listener = bind(host, port)
         self.port = listener.getsockname()[1]
-        self._server = server = _Server(self._device(), self._tell)
+        self._server = server = _Server(self._device(), self._framer, self._tell)
         # The socket is bound by us: its error says which port and why, and port 0 is known at once.
         server.call_create = partial(
             asyncio.get_running_loop().create_server, server.handle_new_connection, sock=listener
@@ -120,11 +126,23 @@ def _words_of(bits: list[bool]) -> list[int]:
     return [number >> shift & 0xFFFF for shift in range(0, len(bits), _WORD_BITS)]
 
 
+def _identity() -> ModbusDeviceIdentification:
+    """What the simulator says it is (function 2B/0E)."""
+    return ModbusDeviceIdentification(  # type: ignore[no-untyped-call]
+        info_name={
+            "VendorName": "plantgate",
+            "ProductCode": "plc-simulator",
+            "MajorMinorRevision": plantgate.__version__,
+            "ProductName": "simulated bottling line",
+        }
+    )
+
+
 class _Server(ModbusTcpServer):
     """pymodbus's server that tells who connects, and has a bound on how many may."""
 
-    def __init__(self, device: SimDevice, tell: Event) -> None:
-        super().__init__(device)
+    def __init__(self, device: SimDevice, framer: FramerType, tell: Event) -> None:
+        super().__init__(device, framer=framer, identity=_identity())
         self.tell = tell
         self.connections = 0
 
@@ -165,7 +183,9 @@ def printer(as_json: bool, write: Callable[[str], object]) -> Event:
     return tell
 
 
-async def simulate(host: str, port: int, *, extra: int, as_json: bool, exit_with_parent: bool, clock: Clock) -> None:
+async def simulate(
+    host: str, port: int, *, extra: int, as_json: bool, exit_with_parent: bool, clock: Clock, rtu: bool = False
+) -> None:
     """Serve until SIGTERM, SIGINT or, if asked, the end of standard input. Raises PortUnavailable."""
 
     def write(line: str) -> None:
@@ -175,7 +195,7 @@ async def simulate(host: str, port: int, *, extra: int, as_json: bool, exit_with
 
     tell = printer(as_json, write)
     stop = asyncio.Event()
-    plc = PlcServer(clock, tell, extra)
+    plc = PlcServer(clock, tell, extra, rtu=rtu)
     with _ending(stop, exit_with_parent):
         try:
             await plc.start(host, port)
