@@ -1,9 +1,9 @@
-"""Access control put together: the part of the composition root that is about badges."""
+"""Access control put together, and tiles of what crashed: parts of the composition root."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from plantgate.access import cardkey
@@ -23,10 +23,10 @@ from plantgate.historian.journal import Journal
 from plantgate.model.access import EVERYWHERE
 from plantgate.model.badge import JournalEntry
 from plantgate.model.seams import DecisionSink
-from plantgate.model.status import PartStatus
+from plantgate.model.status import Health, PartStatus
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.log import get_logger
-from plantgate.runtime.tasks import TaskGroup
+from plantgate.runtime.tasks import Crash, TaskGroup
 from plantgate.runtime.worker import Worker
 from plantgate.tags.gate import Gate
 from plantgate.tags.tree import TagTree
@@ -143,6 +143,22 @@ class AccessParts:
     def status(self) -> Sequence[PartStatus]:
         """Doors first."""
         return [*self.control.status(), *self.desk.status(), *self.journal.status()]
+
+
+def crash_tiles(groups: Iterable[Sequence[Crash]]) -> list[PartStatus]:
+    """The newest crash of each task: two tiles of one name can't be told apart."""
+    return [
+        PartStatus(
+            "task",
+            crash.task,
+            Health.FAILED,
+            "crashed",
+            crash.at,
+            crash.text,
+            "a defect of plantgate: see wrapper.log and report it",
+        )
+        for crash in {crash.task: crash for crashes in groups for crash in crashes}.values()
+    ]
 
 
 def _key(data_dir: Path) -> CardKey:

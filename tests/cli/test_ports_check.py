@@ -369,7 +369,7 @@ def test_a_link_stays_a_link(xml: Path, tmp_path: Path) -> None:
 
 
 def test_a_port_that_this_version_does_not_open_says_so(data: Path, xml: Path) -> None:
-    for name in ("metro_ssl", "opcua", "opcua_discovery", "modbus"):
+    for name in ("metro_ssl", "opcua", "opcua_discovery"):
         answer = _json("set", name, _free(), "--data", data)
         assert answer["applied"] is True
         assert "does not open this port yet" in answer["next_step"]

@@ -53,7 +53,7 @@ def test_each_device_reader_and_database_has_its_row() -> None:
         ("metro_ssl", "0.0.0.0", 8060, True, "default"),
         ("opcua", "0.0.0.0", 62541, True, "plantgate.toml:93"),
         ("opcua_discovery", "0.0.0.0", 4096, False, "default"),
-        ("modbus", "0.0.0.0", 502, False, "default"),
+        ("modbus", "127.0.0.1", 502, False, "default"),
         ("modbus PLC1", "192.0.2.10", 502, True, "default"),
         ("modbus PLC2", "plc2.example", 1502, False, "plantgate.toml:20"),
         ("reader entrance", "192.0.2.20", 4000, True, "default"),

@@ -209,3 +209,26 @@ async def test_an_override_that_beats_the_file_is_said(tmp_path: Path) -> None:
         change = await it.changer.change("http", 9000, None, ADA)
         assert "--set" in change.note
         assert it.text == XML.replace("8088", "9000")
+
+
+async def test_the_modbus_server_moves_too_and_is_no_way_in(tmp_path: Path) -> None:
+    (tmp_path / "plantgate.toml").write_text("[modbus_server]\nenabled = true\nport = 1502 # plc\n", encoding="utf-8")
+    clock = ManualClock()
+    tasks = TaskGroup("test", clock)
+    now = [load(tmp_path, (), {})]
+    http, modbus = Listener(8088, set()), Listener(1502, set())
+    listeners = {"http": http, "modbus": modbus}
+    changer = PortChanger(listeners, lambda: now[-1], now.append, tmp_path, clock, tasks)
+    change = await changer.change("modbus", 1503, None, ADA)
+    assert (change.name, change.key, change.previous) == ("modbus", "modbus_server.port", 1502)
+    assert (modbus.port, now[-1].modbus_server.port, now[-1].web_server.port) == (1503, 1503, 8088)
+    assert now[-1].source_of("modbus_server.port") == "plantgate.toml"
+    text = (tmp_path / "plantgate.toml").read_text(encoding="utf-8")
+    assert text == "[modbus_server]\nenabled = true\nport = 1503 # plc\n"
+    with pytest.raises(Refused, match="PORT-435"):
+        await changer.change("http", 0, None, ADA)
+    with pytest.raises(Refused, match="PORT-436"):
+        await changer.change("modbus", 8088, None, ADA)
+    await changer.change("modbus", 0, None, ADA)
+    assert modbus.port == 0
+    await tasks.stop()

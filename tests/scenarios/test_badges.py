@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from bench.processes import CARD, STRANGER, Plant, plant, wait_for
-from plantgate.app import Gateway, address_problem
-from plantgate.config.load import load
+from plantgate.app import Gateway, configuration_of
 from plantgate.model.access import AntiPassback, Card, Group, Holder, Passage, Put, ReplaceRules, Rule, Zone
 from plantgate.model.badge import AccessVerdict
 from plantgate.model.command import Origin, WriteTag
@@ -122,7 +121,7 @@ def test_a_card_s_number_is_nowhere(site: Plant, show_cards: str) -> None:
 
 @contextlib.asynccontextmanager
 async def running(site: Plant) -> AsyncIterator[Gateway]:
-    gateway = Gateway(load(site.data, (), {}, address_check=address_problem), site.data, SystemClock())
+    gateway = Gateway(configuration_of(site.data), site.data, SystemClock())
     await gateway.start()
     try:
         await until(lambda: value(gateway, "Readers/entrance/Connected") is True, "the reader is connected")

@@ -254,10 +254,10 @@ def test_what_a_killed_edit_left_goes_at_the_next_start(data: Path, numbers: lis
 
 
 def test_services_that_are_on_and_not_served_are_warned_of(data: Path, numbers: list[int]) -> None:
-    sets = [f"--set={name}.enabled=true" for name in ("opcua.server", "opcua.discovery", "modbus_server")]
+    sets = [f"--set={name}.enabled=true" for name in ("opcua.server", "opcua.discovery")]
     with gateway(data, numbers[0], *sets):
         log = (data / "logs" / "wrapper.log").read_text(encoding="utf-8")
-    for name in ("opcua.server", "opcua.discovery", "modbus_server"):
+    for name in ("opcua.server", "opcua.discovery"):
         assert f"{name}.enabled: this version does not serve it yet" in log
 
 

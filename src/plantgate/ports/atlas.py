@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from plantgate.config.document import Configuration
+from plantgate.config.document import Configuration, Service
+from plantgate.config.modbus_server import ModbusServer
 from plantgate.ports.specs import SPECS, Direction, PortSpec
 
 
@@ -77,7 +78,11 @@ def _endpoints(spec: PortSpec, configuration: Configuration) -> Sequence[Endpoin
 
 def _listener(spec: PortSpec, configuration: Configuration) -> Endpoint:
     web = configuration.web_server
-    services = (configuration.opcua_server, configuration.opcua_discovery, configuration.modbus_server)
+    services: tuple[Service | ModbusServer, ...] = (
+        configuration.opcua_server,
+        configuration.opcua_discovery,
+        configuration.modbus_server,
+    )
     port, on = {
         "http": (web.port, True),
         "https": (web.ssl_port, True),
@@ -88,7 +93,8 @@ def _listener(spec: PortSpec, configuration: Configuration) -> Endpoint:
         },
     }[spec.name]
     source = configuration.source_of(spec.key)
-    return Endpoint(spec, "", configuration.web.address, port, on and port != 0, spec.key, source)
+    host = configuration.modbus_server.address if spec.name == "modbus" else configuration.web.address
+    return Endpoint(spec, "", host, port, on and port != 0, spec.key, source)
 
 
 def _peers(

@@ -30,7 +30,14 @@ from plantgate.runtime.worker import Worker
 
 _audit = get_logger("audit")
 _log = get_logger("ports")
-_FIELDS = {"http": "port", "https": "ssl_port"}
+# Where the configuration has the port of each that can change: section and field.
+_FIELDS = {
+    "http": ("web_server", "port"),
+    "https": ("web_server", "ssl_port"),
+    "modbus": ("modbus_server", "port"),
+}
+# Without one of these nobody reaches the gateway.
+_WEB = ("http", "https")
 # The old port may have been taken in the meantime: it is asked for again until it can be had.
 RETRY_SECONDS = 5.0
 
@@ -153,14 +160,14 @@ class PortChanger:
             raise PeerError(
                 "PORT-432",
                 f"{printable(name)} can't change while the gateway runs",
-                f"{one_of(_FIELDS)} can; for others: plantgate ports set, then restart",
+                f"{one_of(set(_FIELDS) & set(self._listeners))} can; for others: plantgate ports set, then restart",
             )
         if not 0 <= port <= LAST_PORT:
             raise PeerError("PORT-433", f"{port} is not a port number from 0 (off) to {LAST_PORT}")
         if revert_after is not None and not 1 <= revert_after <= PORT_REVERT_SECONDS:
             raise PeerError("PORT-434", f"{revert_after:g} s to revert is not from 1 s to {PORT_REVERT_SECONDS} s")
         others = [other for other in self._listeners if other != name]
-        if port == 0 and not any(self._listeners[other].port for other in others):
+        if port == 0 and name in _WEB and not any(self._listeners[each].port for each in others if each in _WEB):
             raise Refused("PORT-435", f"without {name} nobody could reach this gateway", "open another port first")
         if port == 0:
             return
@@ -185,9 +192,10 @@ class PortChanger:
     def _say(self, name: str, port: int, source: str) -> None:
         """Everything that tells of ports tells of this one from now on."""
         configuration = self._configuration()
-        web_server = msgspec.structs.replace(configuration.web_server, **{_FIELDS[name]: port})
+        section, field = _FIELDS[name]
+        changed = msgspec.structs.replace(getattr(configuration, section), **{field: port})
         sources = {**configuration.sources, spec_of(name, Direction.LISTEN).key: source}
-        self._changed(msgspec.structs.replace(configuration, web_server=web_server, sources=sources))
+        self._changed(msgspec.structs.replace(configuration, **{section: changed}, sources=sources))
 
     async def _keep(self, name: str, port: int) -> str:
         """Write `port` into the file; gives what else there is to know. Raises ConfigError or StorageError."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from plantgate.config.document import Configuration
+from plantgate.config.document import Configuration, Service
+from plantgate.config.modbus_server import ModbusServer
 from plantgate.model.status import PortOwner
 from plantgate.ports.atlas import Endpoint, atlas
 from plantgate.ports.explain import suspects_of
@@ -98,7 +99,7 @@ class _Check:
             )
 
     def _off(self, endpoint: Endpoint) -> Finding:
-        services = {
+        services: dict[str, Service | ModbusServer] = {
             "opcua": self._configuration.opcua_server,
             "opcua_discovery": self._configuration.opcua_discovery,
             "modbus": self._configuration.modbus_server,

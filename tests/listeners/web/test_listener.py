@@ -16,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from plantgate.errors import ConfigError
-from plantgate.listeners.web.server import RETRY_SECONDS, Conflict, HttpListener
+from plantgate.listeners.binding import RETRY_SECONDS, Conflict
+from plantgate.listeners.web.server import HttpListener
 from plantgate.model.status import Health, PortOwner
 from plantgate.runtime.clock import Clock, ManualClock, SystemClock
 from plantgate.runtime.tasks import TaskGroup

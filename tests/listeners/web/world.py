@@ -18,10 +18,11 @@ import websockets
 from plantgate.access.desk import Desk
 from plantgate.access.pictures import Pictures
 from plantgate.errors import Refused, StorageError, UsageError
+from plantgate.listeners.binding import Conflict
 from plantgate.listeners.web.application import Secure, application
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.readers import ReaderBoard
-from plantgate.listeners.web.server import Conflict, HttpListener
+from plantgate.listeners.web.server import HttpListener
 from plantgate.listeners.web.stream import StreamHub
 from plantgate.model.badge import AccessDecision, AccessVerdict, JournalEntry
 from plantgate.model.command import DONE, Command, Origin, Outcome, Verdict

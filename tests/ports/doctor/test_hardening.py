@@ -103,3 +103,14 @@ def test_public_addresses(subject: MakeSubject, monkeypatch: pytest.MonkeyPatch)
     assert exposure.public_address(subject(toml=EVERYWHERE)).status is Status.PROBLEM
     monkeypatch.setattr(exposure, "own_addresses", lambda: ["10.0.0.5"])
     assert exposure.public_address(subject(toml=EVERYWHERE)).status is Status.OK
+
+
+def test_the_modbus_server_is_told_of_unless_its_clients_are_named(subject: MakeSubject) -> None:
+    assert exposure.protocols(subject()).status is Status.OK
+    on = ("modbus_server.enabled=true", "web.address=0.0.0.0")
+    assert exposure.protocols(subject(*on)).status is Status.OK, "it has an address of its own"
+    told = exposure.protocols(subject(*on, "modbus_server.address=0.0.0.0"))
+    assert told.status is Status.WARNING
+    assert "modbus_server.clients" in told.next_step
+    named = exposure.protocols(subject(*on, "modbus_server.address=0.0.0.0", "modbus_server.clients=10.0.0.0/24"))
+    assert named.status is Status.OK

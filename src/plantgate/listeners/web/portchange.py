@@ -12,6 +12,8 @@ from plantgate.listeners.web.wire import PortChanged, PortChanges, PortWanted
 from plantgate.model.gateway import PortChange
 from plantgate.security.sessions import IDLE_SECONDS
 
+_WEB = ("http", "https")
+
 
 async def change(request: Request, context: WebContext) -> Response:
     """The answer leaves through the old port; its cookie signs the same browser in at the new one, so that whoever
@@ -22,7 +24,7 @@ async def change(request: Request, context: WebContext) -> Response:
     made = await context.port_control.change(name, wanted.port, wanted.revert_after_s, origin(request, context))
     answer = reply.json(_shown(made, request))
     session = guard.cookie(request)
-    if made.port and session is not None:
+    if made.port and made.name in _WEB and session is not None:
         answer.set_cookie(
             guard.cookie_of_port(made.port),
             session,
@@ -45,5 +47,7 @@ async def waiting(request: Request, context: WebContext) -> Response:
 
 def _shown(made: PortChange, request: Request) -> PortChanged:
     """With the address of the page: the host as this browser knows it, the port as it is now."""
-    url = request.url.replace(scheme=made.name, port=made.port, path="/", query="", fragment="") if made.port else ""
+    if not made.port or made.name not in _WEB:
+        return PortChanged.of(made, "")
+    url = request.url.replace(scheme=made.name, port=made.port, path="/", query="", fragment="")
     return PortChanged.of(made, str(url))

@@ -12,9 +12,9 @@ from plantgate.model.command import Verdict
 from plantgate.model.gateway import PortChange, PortRow
 from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition
-from plantgate.model.value import TagValue
+from plantgate.model.value import Scalar, TagValue
 
-Value = bool | int | float | str | None
+Value = Scalar
 
 
 def milliseconds(microseconds: int) -> int:

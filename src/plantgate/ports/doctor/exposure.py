@@ -86,9 +86,13 @@ def protocols(subject: Subject) -> Finding:
     if not service.enabled or not service.port:
         return ok("the Modbus server is off")
     where = f"the Modbus server on {service.port} knows no password"
-    if not subject.reachable:
+    if service.address == "localhost" or _is_loopback(service.address):
         return ok(f"{where}; only this machine reaches it")
-    return warning(where, next_step=f"let only its clients reach it: {subject.command('ports', 'firewall')}")
+    if service.clients:
+        return ok(f"{where}; only its clients may connect: {', '.join(service.clients)}")
+    return warning(
+        where, next_step=f"name its clients (modbus_server.clients), or: {subject.command('ports', 'firewall')}"
+    )
 
 
 def peers(subject: Subject) -> Finding:
