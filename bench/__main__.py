@@ -8,7 +8,20 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("startup", "badge", "readers", "access", "modbus", "protocols", "historian", "web", "ports")
+NAMES = (
+    "startup",
+    "badge",
+    "readers",
+    "access",
+    "tags",
+    "expressions",
+    "modbus",
+    "modbus_server",
+    "protocols",
+    "historian",
+    "web",
+    "ports",
+)
 
 
 def main() -> int:

@@ -19,14 +19,20 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 import plantgate
-from plantgate.composing import AccessParts
+from plantgate.composing import AccessParts, crash_tiles
+from plantgate.composing_modbus import servers
 from plantgate.config.badges import ShowCards
 from plantgate.config.document import Configuration, Device
 from plantgate.config.document import Reader as ReaderEntry
-from plantgate.config.load import GATEWAY_XML, PLANTGATE_TOML
-from plantgate.drivers.modbus.address import address_problem as modbus_address_problem
-from plantgate.drivers.modbus.driver import ModbusDevice
-from plantgate.drivers.modbus.options import ModbusOptions
+from plantgate.config.load import GATEWAY_XML, PLANTGATE_TOML, load
+from plantgate.drivers.modbus import (
+    ModbusDevice,
+    device_address_problem,
+    device_tag_definitions,
+    modbus_options,
+    parse_address,
+    tag_definitions_of_devices,
+)
 from plantgate.drivers.springcore import (
     Credential,
     ReaderOptions,
@@ -37,17 +43,19 @@ from plantgate.drivers.springcore import (
 from plantgate.drivers.springcore import Shared as SharedByReaders
 from plantgate.errors import ConfigError
 from plantgate.historian.service import Historian, HistoryOptions
+from plantgate.listeners.binding import Conflict
+from plantgate.listeners.modbus_server import ModbusListener
 from plantgate.listeners.web import static_folder
 from plantgate.listeners.web.application import Secure, application
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.guard import cookie_of_port
 from plantgate.listeners.web.readers import ReaderBoard
-from plantgate.listeners.web.server import Conflict, HttpListener
+from plantgate.listeners.web.server import HttpListener
 from plantgate.listeners.web.stream import StreamHub
 from plantgate.model.badge import JournalEntry
 from plantgate.model.gateway import GatewayInfo, PortRow, Sample
 from plantgate.model.seams import StatusSource
-from plantgate.model.status import GatewayState, Health, PartStatus
+from plantgate.model.status import GatewayState, PartStatus
 from plantgate.model.tag import TagDefinition, TagKind
 from plantgate.ports.atlas import unserved
 from plantgate.ports.change import PortChanger
@@ -63,9 +71,8 @@ from plantgate.runtime.worker import Worker
 from plantgate.security import sign_in
 from plantgate.security.certificate import server_context
 from plantgate.security.sessions import Sessions
-from plantgate.tags.ageing import stale_limits, sweep
-from plantgate.tags.gate import Gate
-from plantgate.tags.tree import TagTree
+from plantgate.tags.derived import formula_inputs
+from plantgate.tags.engine import TagEngine
 
 _log = get_logger("gateway")
 # Strikes are released and journal entries stored within it, or the stop goes on without them: 2 s is the promise.
@@ -91,8 +98,9 @@ class Gateway:
             name: TaskGroup(name, clock, random.random)
             for name in ("gateway", "access", "drivers", "pages", "listeners")
         }
-        self.tree = TagTree(self._definitions(), clock)
-        self.gate = Gate(self.tree, clock)
+        rates = {group.name: group.rate for group in configuration.tag_groups}
+        self.tags = TagEngine(self._definitions(), rates, data_dir, clock, self._tasks["gateway"])
+        self.tree, self.gate = self.tags.tree, self.tags.gate
         self.historian = Historian(data_dir, clock, HistoryOptions(keep_days=configuration.history.keep / 86_400))
         self.hub, self.board, self.lag = StreamHub(), ReaderBoard(), LagMeter(clock)
         self.access = AccessParts(
@@ -111,10 +119,16 @@ class Gateway:
         self.readers = [self._build_reader(reader) for reader in configuration.readers if reader.enabled]
         self._reader_of = {reader.name: reader for reader in self.readers}
         self.listeners = self._build_listeners()
+        self.servers = servers(configuration, self.tree, self.gate, clock, self._tasks["listeners"], self._explain)
         server = configuration.web_server
         self._secure = Secure(server.require_ssl, server.force_secure_redirect, server.ssl_port)
         self.port_changer = PortChanger(
-            self.listeners, lambda: self.configuration, self._reconfigured, data_dir, clock, self._tasks["gateway"]
+            {**self.listeners, **self.servers},
+            lambda: self.configuration,
+            self._reconfigured,
+            data_dir,
+            clock,
+            self._tasks["gateway"],
         )
         self._connect_parts()
 
@@ -122,7 +136,9 @@ class Gateway:
 
     def _definitions(self) -> list[TagDefinition]:
         readers = [reader_tag_definitions(reader.name) for reader in self.configuration.readers if reader.enabled]
-        return [*self.configuration.tags, *(definition for group in readers for definition in group)]
+        rates = {group.name: group.rate for group in self.configuration.tag_groups}
+        devices = tag_definitions_of_devices(self.configuration.devices, self.configuration.tags, rates)
+        return [*self.configuration.tags, *devices, *(definition for group in readers for definition in group)]
 
     def _tag(self, path: str) -> int:
         tag = self.tree.find(path)
@@ -132,11 +148,13 @@ class Gateway:
 
     def _build_device(self, device: Device) -> ModbusDevice:
         points = [
-            (tag, definition, self.configuration.group_rate(definition.group))
+            (tag, definition.on_device, self.configuration.group_rate(definition.group))
             for tag, definition in enumerate(self.tree.definitions())
             if definition.kind is TagKind.DEVICE and definition.device == device.name
         ]
-        return ModbusDevice(device.name, modbus_options(device), points, self._clock, self.tree, random.random)
+        paths = [each.path for each in device_tag_definitions(device.name, {rate for *_, rate in points})]
+        ids = {path: self._tag(path) for path in paths}
+        return ModbusDevice(device.name, modbus_options(device), points, self._clock, self.tree, random.random, ids)
 
     def _build_reader(self, reader: ReaderEntry) -> SpringCoreReader:
         paths = [definition.path for definition in reader_tag_definitions(reader.name)]
@@ -224,15 +242,14 @@ class Gateway:
         self.access.start_opening()
         await self.historian.start()
         await self.access.start()
-        devices = frozenset(device.name for device in self.devices)
-        rates = {group.name: group.rate for group in self.configuration.tag_groups}
-        limits = stale_limits(self.tree, rates, devices)
-        self._tasks["gateway"].spawn("ageing", lambda: sweep(self.tree, limits, self._clock), restart=True)
+        await self.tags.start([device.name for device in self.devices])
         self._tasks["gateway"].spawn("lag", self.lag.run, restart=True)
         for device in self.devices:
             self._tasks["drivers"].spawn(device.name, device.run, restart=True)
         for reader in self.readers:
             reader.start()
+        for server in self.servers.values():
+            await server.start()
         self.state = GatewayState.RUNNING
         _log.info("running", gateway=self.info.name, version=self.info.version, tags=len(self.tree.definitions()))
         for warning in [*self.configuration.warnings, *unserved(self.configuration)]:
@@ -285,6 +302,7 @@ class Gateway:
         except TimeoutError:
             _log.error("a door strike or the badge journal did not finish in time")
             await self._tasks["access"].stop()
+        await asyncio.gather(*(server.stop() for server in self.servers.values()))
         await asyncio.gather(*(reader.stop() for reader in self.readers))
         await self._tasks["drivers"].stop()
         await self._tasks["gateway"].stop()
@@ -296,7 +314,7 @@ class Gateway:
     async def _stop_stores(self) -> None:
         try:
             async with asyncio.timeout(_STORE_STOP_SECONDS):
-                await asyncio.gather(self.historian.stop(), self.access.stop_stores())
+                await asyncio.gather(self.historian.stop(), self.access.stop_stores(), self.tags.stop())
         except TimeoutError:
             _log.error("the disk did not take the last values in time: what was reported as stored is stored")
 
@@ -308,23 +326,12 @@ class Gateway:
 
     def statuses(self) -> Sequence[PartStatus]:
         """Every part that has a tile, listeners first."""
-        sources: list[StatusSource] = [*self.listeners.values(), *self.devices, *self.readers]
-        sources += [self.access, self.historian]
+        sources: list[StatusSource] = [*self.listeners.values(), *self.servers.values(), *self.devices, *self.readers]
+        sources += [self.access, self.historian, self.tags]
         parts = [part for source in sources for part in source.status()]
-        crashes = [
-            PartStatus(
-                "task",
-                crash.task,
-                Health.FAILED,
-                "crashed",
-                crash.at,
-                crash.text,
-                "a defect of plantgate: see wrapper.log and report it",
-            )
-            # The newest of each: two tiles of one name can't be told apart.
-            for crash in {crash.task: crash for group in self._tasks.values() for crash in group.crashes}.values()
-        ]
-        return [*parts, *crashes]
+        crashes = [group.crashes for group in self._tasks.values()]
+        crashes += [server.crashes for server in self.servers.values()]
+        return [*parts, *crash_tiles(crashes)]
 
     async def ports(self) -> Sequence[PortRow]:
         """Every port as it is now. Asking the system takes too long for the event loop."""
@@ -349,7 +356,8 @@ class Gateway:
             yield Sample(
                 "plantgate_commands_total", "counter", "commands through the gate", (("outcome", str(outcome)),), count
             )
-        for name, listener in self.listeners.items():
+        listeners: dict[str, HttpListener | ModbusListener] = {**self.listeners, **self.servers}
+        for name, listener in listeners.items():
             where = (("listener", name),)
             yield Sample("plantgate_connections", "gauge", "open connections", where, listener.connections)
             yield Sample("plantgate_connections_refused_total", "counter", "over the bound", where, listener.refused)
@@ -357,28 +365,12 @@ class Gateway:
         yield Sample("plantgate_loop_lag_seconds", "gauge", "worst delay of the event loop in 10 s", (), self.lag.worst)
 
 
-def address_problem(tag: TagDefinition, device: Device) -> str | None:
-    """What is wrong with a device tag's address, in words: for `config.load`, which does not know drivers."""
-    return modbus_address_problem(tag.address, zero_based=device.zero_based_addressing)
-
-
-def modbus_options(device: Device) -> ModbusOptions:
-    """The driver's options from a `[[device]]`."""
-    return ModbusOptions(
-        host=device.host,
-        port=device.port,
-        unit_id=device.unit_id,
-        timeout=device.timeout,
-        concurrent_requests=device.concurrent_requests,
-        span_gaps=device.span_gaps,
-        max_holding_registers_per_request=device.max_holding_registers_per_request,
-        max_input_registers_per_request=device.max_input_registers_per_request,
-        max_coils_per_request=device.max_coils_per_request,
-        max_discrete_inputs_per_request=device.max_discrete_inputs_per_request,
-        max_holding_registers_per_write_request=device.max_holding_registers_per_write_request,
-        zero_based=device.zero_based_addressing,
-        reverse_word_order=device.reverse_word_order,
-        force_multiple_registers=device.force_multiple_register_writes,
-        reconnect_after_timeouts=3 if device.reconnect_after_consecutive_timeouts else 0,
-        max_retry_count=device.max_retry_count,
+def configuration_of(data_dir: Path, sets: Sequence[str] = ()) -> Configuration:
+    """`config.load` with what only the parts can judge: addresses and formulas. Raises ConfigError."""
+    return load(
+        data_dir,
+        sets,
+        address_check=device_address_problem,
+        modbus_address=parse_address,
+        formula_check=formula_inputs,
     )

@@ -13,12 +13,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from plantgate.app import Gateway, address_problem
+from plantgate.app import Gateway, configuration_of
 from plantgate.cli import run as runner
 from plantgate.cli.common import note, say
 from plantgate.cli.demo_access import write_access
 from plantgate.cli.demo_plant import PLC, READERS, check_ours, write_plant
-from plantgate.config.load import load
 from plantgate.errors import Unavailable, UsageError
 from plantgate.runtime.clock import SystemClock
 from plantgate.runtime.lockfile import LockFile
@@ -56,7 +55,7 @@ def run(data: Path | None, offset: int) -> None:
 
 
 def _serve(directory: Path, ports: dict[str, int]) -> None:
-    configuration = load(directory, address_check=address_problem)
+    configuration = configuration_of(directory)
     with simulators(directory, ports):
         runner.serve(
             configuration,

@@ -111,7 +111,7 @@ def _load(data: Path | None, gateway_xml: Path | None, sets: Sequence[str]) -> t
     from plantgate.config.document import Configuration
     from plantgate.config.load import load
     from plantgate.config.problems import ConfigErrors
-    from plantgate.drivers.modbus.address import address_problem
+    from plantgate.drivers.modbus import device_address_problem, parse_address
     from plantgate.errors import ConfigError
 
     try:
@@ -119,7 +119,8 @@ def _load(data: Path | None, gateway_xml: Path | None, sets: Sequence[str]) -> t
             data,
             sets,
             gateway_xml=gateway_xml,
-            address_check=lambda tag, device: address_problem(tag.address, zero_based=device.zero_based_addressing),
+            address_check=device_address_problem,
+            modbus_address=parse_address,
         )
     except ConfigError as error:
         errors: Sequence[ConfigError] = error.errors if isinstance(error, ConfigErrors) else (error,)

@@ -20,7 +20,8 @@ COMMANDS = {
     "ports": ("plantgate.cli.ports", "Know, prove and fix every port."),
     "reader": ("plantgate.cli.reader", "Badge readers (SpringCore $SCRDR over TCP)."),
     "access": ("plantgate.cli.access", "Cards, holders and rules, and why somebody is let in."),
-    "plc": ("plantgate.cli.plc", "PLCs: simulate one."),
+    "plc": ("plantgate.cli.plc", "PLCs: read, write, scan, plan the polling, simulate."),
+    "tags": ("plantgate.cli.tags", "Browse, import and export tags; read, write and watch their values."),
     "history": ("plantgate.cli.history", "Query, export and check the stored values of tags."),
     "config": ("plantgate.cli.config", "Check the configuration of a gateway."),
     "user": ("plantgate.cli.user", "Sign-in links: whoever may write the data directory may make one."),
@@ -67,14 +68,13 @@ def init(
 @app.command()
 def run(data: RequiredDataOption, sets: SetOption = None) -> None:
     """Run the gateway on a data directory, in the foreground."""
-    from plantgate.app import address_problem
+    from plantgate.app import configuration_of
     from plantgate.cli import run as runner
-    from plantgate.config.load import load
     from plantgate.runtime.clock import SystemClock
     from plantgate.runtime.lockfile import LockFile
 
     with told():
-        configuration = load(data, sets or (), address_check=address_problem)
+        configuration = configuration_of(data, sets or ())
         with LockFile.of(data):
             runner.serve(
                 configuration,

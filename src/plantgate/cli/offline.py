@@ -14,9 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from starlette.types import ASGIApp
 
-from plantgate.app import Gateway, address_problem
+from plantgate.app import Gateway, configuration_of
 from plantgate.cli.gateway_client import Answer, user_name
-from plantgate.config.load import load
 from plantgate.runtime import log
 from plantgate.runtime.clock import SystemClock
 from plantgate.runtime.lockfile import LockFile
@@ -75,7 +74,7 @@ def offline_gateway(data: Path) -> Iterator[OfflineGateway]:
     """
     log.configure(None, console=True, level="ERROR")
     with LockFile.of(data), asyncio.Runner() as runner:
-        gateway = Gateway(load(data, address_check=address_problem), data, SystemClock())
+        gateway = Gateway(configuration_of(data), data, SystemClock())
         application, cookie = gateway.api(f"{user_name()} (command line)")
         runner.run(gateway.access.open())
         try:

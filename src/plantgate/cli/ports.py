@@ -25,10 +25,10 @@ COMMANDS = {
     ),
     "set": (
         "plantgate.cli.ports_set",
-        "Change a port: the file keeps everything else byte for byte, a gateway that runs moves http and https "
-        "at once.",
+        "Change a port: the file keeps everything else byte for byte, a gateway that runs moves http, https and its "
+        "Modbus server at once.",
     ),
-    "confirm": ("plantgate.cli.ports_set", "Keep a port that is on trial: it goes into gateway.xml and stays."),
+    "confirm": ("plantgate.cli.ports_set", "Keep a port that is on trial: it goes into its file and stays."),
     "firewall": (
         "plantgate.cli.ports_firewall",
         "Firewall rules for what this configuration really needs. Nothing is changed without --apply.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plantgate.ports.running import Running
     from plantgate.ports.settings import FileEdit, Setting
 
-_LIVE = ("http", "https")
+_LIVE = ("http", "https", "modbus_server")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def set_port(
-    name: Annotated[str, typer.Argument(help="http, https, metro_ssl, opcua, reader.NAME, device.NAME ...")],
+    name: Annotated[str, typer.Argument(help="http, https, modbus_server, opcua, reader.NAME, device.NAME ...")],
     port: Annotated[str, typer.Argument(help="The new port; 0 turns a listener off.")],
     data: DataOption = None,
     gateway_xml: XmlOption = None,
@@ -42,7 +42,8 @@ def set_port(
     confirm: Annotated[bool, typer.Option("--confirm", help="Keep this port, which is on trial.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a port: the file keeps everything else byte for byte, a gateway that runs moves http and https at once.
+    """Change a port: the file keeps everything else byte for byte, a gateway that runs moves http, https and its
+    Modbus server at once.
 
     The new port is open before the old one closes. With --revert-after nothing is written until `ports confirm`.
     """
@@ -68,10 +69,10 @@ def set_port(
 
 def confirm_port(
     data: RequiredDataOption,
-    name: Annotated[str, typer.Argument(help="http or https; without a name whatever waits.")] = "",
+    name: Annotated[str, typer.Argument(help="http, https or modbus_server; without a name whatever waits.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Keep a port that is on trial: it goes into gateway.xml and stays."""
+    """Keep a port that is on trial: it goes into its file and stays."""
     with told(as_json=as_json):
         answer = _confirmed(data, name, None)
     _tell(answer, as_json)
@@ -116,8 +117,13 @@ def _prepare(name: str, port: int, data: Path | None, gateway_xml: Path | None, 
         _refuse_own(source, setting, port)
         if not force:
             _refuse_taken(source, setting, port, sockets, running)
-    live = running is not None and setting.name in _LIVE and not force and _is_its_own(source)
+    live = running is not None and _can_move(source, setting) and not force and _is_its_own(source)
     return _Work(source, setting, edit, running, live)
+
+
+def _can_move(source: Source, setting: Setting) -> bool:
+    """A gateway that runs can do it: the listener is there."""
+    return setting.name in _LIVE and (setting.name != "modbus_server" or source.configuration.modbus_server.enabled)
 
 
 def _is_its_own(source: Source) -> bool:
@@ -234,7 +240,7 @@ def _move(work: _Work, port: int, seconds: float | None) -> dict[str, Any]:
     assert work.source.data is not None
     with gateway_client(work.source.data, work.source.configuration, work.running) as client:
         body = {"port": port, "revert_after_s": seconds}
-        made = client.ask("POST", f"/api/v1/ports/{work.setting.name}", body)
+        made = client.ask("POST", f"/api/v1/ports/{work.setting.endpoint.name}", body)
     return {"before": made["previous"], **{key: made[key] for key in ("waiting", "revert_at", "url", "note")}}
 
 
@@ -251,7 +257,8 @@ def _confirmed(data: Path, name: str, port: int | None) -> dict[str, Any]:
         )
     with gateway_client(data, source.configuration, running) as client:
         waiting = client.ask("GET", "/api/v1/port-changes")["items"]
-        found = [each for each in waiting if (not name or each["name"] == name) and port in (None, each["port"])]
+        known = "modbus" if name == "modbus_server" else name
+        found = [each for each in waiting if (not name or each["name"] == known) and port in (None, each["port"])]
         if not found:
             what = " ".join(str(part) for part in (name, port) if part) or "port"
             raise Unavailable(
