@@ -81,3 +81,4 @@ def offline_gateway(data: Path) -> Iterator[OfflineGateway]:
             yield OfflineGateway(runner, application, cookie)
         finally:
             runner.run(gateway.access.stop_stores())
+            log.close()

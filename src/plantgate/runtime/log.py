@@ -272,7 +272,9 @@ def close() -> None:
     global _writer
     writer, _writer = _writer, None
     if writer is not None:
-        logging.getLogger().removeHandler(writer)
+        root = logging.getLogger()
+        root.removeHandler(writer)
+        root.setLevel(logging.WARNING)  # as Python has it: others' chatter is not ours to collect
         writer.close()
 
 
