@@ -90,6 +90,10 @@ class Site:
     async def settle(self) -> None:
         await self.clock.advance(0)
 
+    async def collected(self) -> None:
+        """The moment is over in which decisions are collected after the last ones were stored."""
+        await self.clock.advance(0.02)
+
 
 @pytest_asyncio.fixture
 async def site(gate: FakeGate, journal: FakeJournal, page: FakePage, clock: ManualClock) -> AsyncIterator[Site]:
@@ -206,7 +210,7 @@ async def test_a_journal_that_fails_is_counted_shown_and_recovers(
     assert tile.details == {"lost": 3}
     journal.broken = False
     site.badge(STRANGER)
-    await site.settle()
+    await site.collected()
     assert len(page.entries) == 1
     tile = site.control.status()[-1]
     assert (tile.health, tile.state, tile.details) == (Health.OK, "recovered", {"lost": 3})
@@ -233,7 +237,7 @@ async def test_what_waits_for_the_journal_is_handed_over_together(site: Site, jo
     await site.settle()
     then = journal.disk = asyncio.Event()
     first.set()
-    await site.settle()
+    await site.collected()
     assert journal.appending == len(uids)
     then.set()
     await site.settle()
@@ -258,7 +262,7 @@ async def test_badges_over_the_share_of_a_reader_are_shed_and_no_other_reader_no
         while len(journal.rows) < share + 200:
             await site.settle()
     site.badge(STRANGER)  # room again
-    await site.settle()
+    await site.collected()
     assert len(journal.rows) == share + 201
 
 
