@@ -88,10 +88,7 @@ class Site:
         self.control.badge(BadgeRead(reader, uid, "", "NFC", "ISO14443A", move, self.clock.wall(), received, uid))
 
     async def settle(self) -> None:
-        await self.clock.advance(0)
-
-    async def collected(self) -> None:
-        """The moment is over in which decisions are collected after the last ones were stored."""
+        """Also the moment is over in which decisions are collected after the last ones were stored."""
         await self.clock.advance(0.02)
 
 
@@ -210,7 +207,7 @@ async def test_a_journal_that_fails_is_counted_shown_and_recovers(
     assert tile.details == {"lost": 3}
     journal.broken = False
     site.badge(STRANGER)
-    await site.collected()
+    await site.settle()
     assert len(page.entries) == 1
     tile = site.control.status()[-1]
     assert (tile.health, tile.state, tile.details) == (Health.OK, "recovered", {"lost": 3})
@@ -237,7 +234,7 @@ async def test_what_waits_for_the_journal_is_handed_over_together(site: Site, jo
     await site.settle()
     then = journal.disk = asyncio.Event()
     first.set()
-    await site.collected()
+    await site.settle()
     assert journal.appending == len(uids)
     then.set()
     await site.settle()
@@ -262,7 +259,7 @@ async def test_badges_over_the_share_of_a_reader_are_shed_and_no_other_reader_no
         while len(journal.rows) < share + 200:
             await site.settle()
     site.badge(STRANGER)  # room again
-    await site.collected()
+    await site.settle()
     assert len(journal.rows) == share + 201
 
 
@@ -323,10 +320,10 @@ async def test_a_forged_id_can_not_forge_a_row(site: Site, journal: FakeJournal)
 
 async def test_a_strike_left_on_is_released(site: Site, gate: FakeGate) -> None:
     site.control.changed(Batch([3, STRIKE], [True, True], [Quality.GOOD, Quality.BAD_STALE], [1, 1], 1))
-    await site.settle()
+    await site.clock.advance(0)
     assert gate.writes() == []
     site.control.changed(Batch([3, STRIKE], [True, True], [Quality.GOOD, Quality.GOOD], [1, 1], 1))
-    await site.settle()
+    await site.clock.advance(0)
     assert gate.writes() == [(0, False)]
 
 
@@ -353,7 +350,7 @@ async def test_an_answer_under_way_at_the_stop_leaves_no_strike_on_and_a_row(
     answered = asyncio.Event()
     gate.hold = lambda command: answered if isinstance(command, SignalReader) else None
     site.badge(ADA)
-    await site.settle()
+    await site.clock.advance(0)
     asyncio.get_running_loop().call_later(0.02, answered.set)  # the reply comes when the stop has begun
     await site.control.stop()
     assert gate.writes() == [(0, True), (0, False)]
@@ -366,7 +363,7 @@ async def test_an_answer_that_never_comes_is_journaled_at_the_stop(
     never = asyncio.Event()
     gate.hold = lambda command: never if isinstance(command, WriteTag) and command.value is True else None
     site.badge(ADA, age_us=300)
-    await site.settle()
+    await site.clock.advance(0)
     await site.control.stop()
     assert gate.writes() == [(0, True), (0, False)]
     (row,) = journal.rows
