@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from plantgate.model.command import DONE, Command, Origin, Outcome, Verdict, WriteTag
 from plantgate.model.quality import Quality
-from plantgate.model.tag import Bounds, DeadbandMode, ScaleMode, Scaling, TagDefinition, TagKind
+from plantgate.model.range import Bounds, DeadbandMode
+from plantgate.model.tag import ScaleMode, Scaling, TagDefinition, TagKind
 from plantgate.model.value import Batch, DataType, Scalar
 from plantgate.runtime.clock import ManualClock
 from plantgate.tags.gate import Gate

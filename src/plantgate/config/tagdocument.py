@@ -8,7 +8,8 @@ from msgspec import Meta, Struct
 
 from plantgate.config.kinds import Name, Seconds
 from plantgate.config.units import parse_duration
-from plantgate.model.tag import Bounds, DeadbandMode, Execution, ScaleMode, TagKind
+from plantgate.model.range import Bounds, DeadbandMode
+from plantgate.model.tag import Execution, ScaleMode, TagKind
 from plantgate.model.taggroup import GroupMode
 from plantgate.model.value import DataType, Scalar
 

@@ -13,17 +13,8 @@ from plantgate.config.fields import Entry, read_entry
 from plantgate.config.problems import Problems, shown
 from plantgate.config.tagdocument import TagEntry
 from plantgate.limits import TAG_ARRAY_ITEMS
-from plantgate.model.tag import (
-    Bounds,
-    DeadbandMode,
-    ScaleMode,
-    Scaling,
-    TagDefinition,
-    TagKind,
-    full_path,
-    path_problem,
-    resolved,
-)
+from plantgate.model.range import Bounds, DeadbandMode
+from plantgate.model.tag import ScaleMode, Scaling, TagDefinition, TagKind, full_path, path_problem, resolved
 from plantgate.model.value import INTEGER_BITS, DataType, Scalar
 
 _OPC_PATH = re.compile(r"\[(?P<device>[^\]]*)\](?P<address>.*)\Z")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from plantgate.model.alarm import AlarmKey
 from plantgate.model.value import Scalar
 
 _SHOWN_BYTES = 8
@@ -65,7 +66,30 @@ class DriveReader:
         return " ".join(filter(None, parts)) or "nothing"
 
 
-Command: TypeAlias = WriteTag | SignalReader | DriveReader
+@dataclass(frozen=True, slots=True)
+class AcknowledgeAlarm:
+    """`event` is the id of a live alarm event."""
+
+    event: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelveAlarm:
+    """Hide an alarm for so many seconds."""
+
+    alarm: AlarmKey
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnshelveAlarm:
+    alarm: AlarmKey
+
+
+AlarmCommand: TypeAlias = AcknowledgeAlarm | ShelveAlarm | UnshelveAlarm
+Command: TypeAlias = WriteTag | SignalReader | DriveReader | AlarmCommand
 
 
 class Outcome(StrEnum):

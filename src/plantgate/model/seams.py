@@ -21,8 +21,18 @@ from plantgate.model.access import (
     Rule,
     WhatIf,
 )
+from plantgate.model.alarm import (
+    EVERY_RECORD,
+    AlarmCounts,
+    AlarmDefinition,
+    AlarmEvent,
+    AlarmFilter,
+    AlarmKey,
+    AlarmRecord,
+    Shelf,
+)
 from plantgate.model.badge import AccessDecision, BadgeRead, JournalEntry
-from plantgate.model.command import Command, Origin, Verdict
+from plantgate.model.command import AlarmCommand, Command, Origin, Verdict
 from plantgate.model.gateway import PortChange
 from plantgate.model.history import Series, StoreStats
 from plantgate.model.journal import EVERY_ENTRY, ChainHead, ExportForm, JournalCheck, JournalFilter
@@ -56,6 +66,12 @@ class CommandTarget(Protocol):
     """
 
     async def execute(self, command: Command) -> Verdict: ...
+
+
+class AlarmTarget(Protocol):
+    """The owner of the alarms: what the gate has allowed is in the journal, on disk, when the verdict says so."""
+
+    async def execute(self, command: AlarmCommand, origin: Origin) -> Verdict: ...
 
 
 class CommandGate(Protocol):
@@ -245,4 +261,38 @@ class WritePermits(Protocol):
 
     def permitted_by(self, path: str, origin: Origin) -> str:
         """Whose badge permits to write `path` now; empty if nobody's does, or none is needed."""
+        ...
+
+
+class AlarmBoard(Protocol):
+    """The alarms of all tags: what is active or not acknowledged now, what is shelved, what was.
+
+    People acknowledge and shelve through the command gate.
+    """
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of an event or a shelf."""
+        ...
+
+    def configured(self) -> Sequence[tuple[AlarmKey, AlarmDefinition]]:
+        """Every alarm that is defined."""
+        ...
+
+    def live(self) -> Sequence[AlarmEvent]:
+        """Events that are active or not acknowledged, shelved ones too, in no order."""
+        ...
+
+    def shelves(self) -> Sequence[Shelf]: ...
+
+    def counts(self) -> AlarmCounts: ...
+
+    def watch(self, changed: Callable[[Sequence[AlarmEvent]], None]) -> None:
+        """Call `changed` on the event loop with the events that changed (none: a shelf did). It must return at once."""
+        ...
+
+    async def journal(
+        self, limit: int, before: int | None = None, wanted: AlarmFilter = EVERY_RECORD
+    ) -> Sequence[AlarmRecord]:
+        """Newest first, with ids below `before`. Raises StorageError."""
         ...

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from plantgate.model.alarm import AlarmDefinition
+from plantgate.model.range import Bounds, DeadbandMode
 from plantgate.model.value import DataType, Scalar
 
 DEFAULT_PROVIDER = "default"
@@ -45,22 +47,6 @@ class ScaleMode(StrEnum):
     SQUARE_ROOT = "square_root"
     EXPONENTIAL_FILTER = "exponential_filter"
     BIT_INVERSION = "bit_inversion"
-
-
-class Bounds(StrEnum):
-    """Which ends of a range hold (Ignition: clampMode, engLimitMode)."""
-
-    NONE = "none"
-    LOW = "low"
-    HIGH = "high"
-    BOTH = "both"
-
-
-class DeadbandMode(StrEnum):
-    """What `deadband` counts in: units of the tag, or percent of its engineering range."""
-
-    ABSOLUTE = "absolute"
-    PERCENT = "percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +103,7 @@ class TagDefinition:
     expression: str = ""
     write_expression: str = ""
     execute: Execution = Execution.EVENT
+    alarms: tuple[AlarmDefinition, ...] = ()
 
     @property
     def on_device(self) -> TagDefinition:

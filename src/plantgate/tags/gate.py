@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from plantgate.errors import PlantgateError, Refused
-from plantgate.model.command import DONE, Command, DriveReader, Origin, Outcome, SignalReader, Verdict, WriteTag
+from plantgate.model.command import (
+    DONE,
+    AcknowledgeAlarm,
+    Command,
+    DriveReader,
+    Origin,
+    Outcome,
+    ShelveAlarm,
+    SignalReader,
+    UnshelveAlarm,
+    Verdict,
+    WriteTag,
+)
 from plantgate.model.quality import Quality
-from plantgate.model.seams import CommandTarget, WritePermits
+from plantgate.model.seams import AlarmTarget, CommandTarget, WritePermits
 from plantgate.model.tag import TagDefinition, TagKind, full_path
 from plantgate.model.value import Batch, Scalar
 from plantgate.runtime.clock import Clock
@@ -33,6 +45,7 @@ class Gate:
         self.permits: WritePermits | None = None
         self.derived: DerivedTags | None = None
         self.retained: RetainedValues | None = None
+        self.alarms: AlarmTarget | None = None
 
     def add_device(self, name: str, target: CommandTarget) -> None:
         self._devices[name] = target
@@ -84,7 +97,11 @@ class Gate:
             if reader is None:
                 raise Refused("CMD-102", f"there is no reader named {printable(command.reader)}")
             return await reader.execute(command)
-        return await self._write(command, origin)
+        if isinstance(command, WriteTag):
+            return await self._write(command, origin)
+        if self.alarms is None:
+            raise Refused("CMD-112", "this gateway has no alarms", "define some in the tag files")
+        return await self.alarms.execute(command, origin)
 
     async def _write(self, command: WriteTag, origin: Origin) -> Verdict:
         """Through reference and derived tags to the one that holds the value; each of them must allow it."""
@@ -148,4 +165,10 @@ def _describe(command: Command) -> str:
         return f"reader {printable(command.reader)} {command.action}"
     if isinstance(command, DriveReader):
         return f"reader {printable(command.reader)} {printable(command.tuples, _VALUE_CHARS)}"
+    if isinstance(command, AcknowledgeAlarm):
+        return f"alarm event {command.event} acknowledge {printable(command.note, _VALUE_CHARS)}".rstrip()
+    if isinstance(command, ShelveAlarm | UnshelveAlarm):
+        alarm = f"{printable(command.alarm.path, _PATH_CHARS)} {printable(command.alarm.name, _VALUE_CHARS)}"
+        how = f"shelve for {command.seconds:g} s" if isinstance(command, ShelveAlarm) else "unshelve"
+        return f"alarm {alarm} {how}"
     return f"write {printable(command.path, _PATH_CHARS)} = {printable(command.value, _VALUE_CHARS)}"

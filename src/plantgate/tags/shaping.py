@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from plantgate.model.quality import Quality
-from plantgate.model.tag import Bounds, ScaleMode, Scaling, TagDefinition
+from plantgate.model.range import Bounds
+from plantgate.model.tag import ScaleMode, Scaling, TagDefinition
 from plantgate.model.value import INTEGER_BITS, Batch, DataType, Scalar
 
 BEYOND: Final = "beyond the engineering range"
