@@ -10,6 +10,7 @@ from bench.table import table
 from plantgate.limits import EXPRESSION_CHARS, EXPRESSION_DEPTH, EXPRESSION_FOLDER_TAGS, EXPRESSION_NODES
 from plantgate.model.value import TagValue
 from plantgate.tags.expressions import Expression, ExpressionError, Graph, Inputs, parse
+from plantgate.tags.expressions.expression import forget
 
 ROUNDS = 5
 NOW = 1_795_212_000_000_000
@@ -23,6 +24,12 @@ EVALUATED = {
     "time": 'if(getHour24(now()) >= 6, dateFormat(now(), "yyyy-MM-dd HH:mm"), "night")',
     "100 tags in a folder": "mean({Line 1/*})",
     "20,000 tags in a folder": "sum({Plant/**})",
+}
+DISTINCT = 100_000
+SHAPES = {
+    "small": "{{A{number}}} * {number} + {{B{number}}}",
+    "medium": 'if({{A{number}}} > {number}, "{word}", if({{A{number}}} < 20, "low", '
+    'concat("at ", round({{A{number}}}, 1), " of ", {{B{number}}})))',
 }
 DEAREST = "concat(" + ", ".join(["dateFormat({B}, {F})"] * 332) + ")"
 
@@ -64,11 +71,15 @@ def _evaluate(
 
 
 def _parsing() -> None:
-    count = 300
     rows: list[list[object]] = []
+    for name, shape in SHAPES.items():
+        texts = [shape.format(number=number, word=f"w{number}") for number in range(DISTINCT)]
+        rows.append([f"{DISTINCT} distinct of one shape, {name}", len(texts[0]), _loading(texts) / DISTINCT * 1e6])
+        rows.append([f"{DISTINCT} equal, {name}", len(texts[0]), _loading(texts[:1] * DISTINCT) / DISTINCT * 1e6])
+    count = 300
     for name in ("small", "medium"):
-        texts = [f"{EVALUATED[name]} // {number}" for number in range(count)]
-        rows.append([f"parse {name}", len(EVALUATED[name]), _best(partial(_parse, texts)) / count * 1e6])
+        texts = [f"{EVALUATED[name]}{' ' * number}+ 0" for number in range(count)]
+        rows.append([f"{count} of a shape each, {name}", len(EVALUATED[name]), _loading(texts) / count * 1e6])
     known = parse(EVALUATED["medium"])
     rows.append(
         ["bind medium, its text known", len(EVALUATED["medium"]), _best(partial(_bind, known, 20_000)) / 20_000 * 1e6]
@@ -86,8 +97,18 @@ def _parsing() -> None:
     table("Expressions: parsing", ["", "characters", "us"], rows)
 
 
+def _loading(texts: Sequence[str]) -> float:
+    """Seconds to parse and bind all of them and to keep them, as a gateway does at its start."""
+    forget()
+    began = time.process_time()
+    kept = [parse(text).bound("[default]Line 1") for text in texts]
+    seconds = time.process_time() - began
+    assert len(kept) == len(texts)
+    return seconds
+
+
 def _parse(texts: Sequence[str]) -> None:
-    parse.cache_clear()
+    forget()
     for text in texts:
         try:
             parse(text)

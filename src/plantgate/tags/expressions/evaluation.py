@@ -6,13 +6,17 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Any, Final, TypeAlias
 
-from plantgate.limits import PEER_TEXT_CHARS, TAG_TEXT_CHARS
+from plantgate.limits import PEER_TEXT_CHARS, TAG_ARRAY_ITEMS, TAG_TEXT_CHARS
 from plantgate.model.quality import Quality, label
+from plantgate.model.tag import TagDefinition
 from plantgate.model.value import TagValue
 from plantgate.runtime.log import printable
 
 Read: TypeAlias = Callable[[str], TagValue]
 ReadFolder: TypeAlias = Callable[[str], Sequence[TagValue]]
+Define: TypeAlias = Callable[[str], TagDefinition | None]
+# What the functions of one expression remember, a place each; None in one that belongs to no tag.
+Memory: TypeAlias = list[Any] | None
 # What a tag holds when an expression meets it: mostly a Scalar, an array where a tag has one.
 Value: TypeAlias = Any
 
@@ -36,10 +40,15 @@ class Trouble(Exception):  # noqa: N818 - an outcome of an evaluation; no caller
 class Context:
     """One evaluation. `quality` and `reason` become those of the worst input that was used.
 
-    `members` counts the tags of folders that were gone through.
+    `members` counts the tags of folders that were gone through. `define` and `memory` are set by who has them.
     """
 
-    __slots__ = ("folder", "members", "now", "paths", "patterns", "quality", "read", "reason", "zone")
+    __slots__ = (
+        "define", "folder", "members", "memory", "now", "paths", "patterns", "quality", "read", "reason", "values",
+        "zone",
+    )  # fmt: skip
+    define: Define | None
+    memory: Memory
 
     def __init__(
         self,
@@ -49,9 +58,10 @@ class Context:
         zone: tzinfo | None,
         paths: Sequence[str],
         patterns: Sequence[str],
+        values: Sequence[Value],
     ) -> None:
         self.read, self.folder, self.now, self.zone = read, folder, now, zone
-        self.paths, self.patterns = paths, patterns
+        self.paths, self.patterns, self.values = paths, patterns, values
         self.quality = 192
         self.reason = ""
         self.members = 0
@@ -171,8 +181,10 @@ def equal(left: Value, right: Value, where: str) -> bool:
 
 
 def checked(value: Value, context: Context) -> Value:
-    """What leaves an evaluation: no infinity, nothing beyond 64 bits, no text without end."""
+    """What leaves an evaluation: no infinity, nothing beyond 64 bits, no text or array without end."""
     kind = type(value)
+    if kind is tuple:
+        return _checked_array(value, context)
     if kind is float and value - value != 0.0:
         context.failed(failure("the result is not a finite number"))
         return None
@@ -181,3 +193,10 @@ def checked(value: Value, context: Context) -> Value:
     except Trouble as trouble:
         context.failed(trouble)
         return None
+
+
+def _checked_array(value: Value, context: Context) -> Value:
+    if len(value) > TAG_ARRAY_ITEMS:
+        context.failed(failure(f"the result has more than {TAG_ARRAY_ITEMS} values"))
+        return None
+    return tuple(checked(item, context) if type(item) is not tuple else None for item in value)

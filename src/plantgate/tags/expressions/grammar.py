@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -13,39 +11,40 @@ from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput
 from plantgate.limits import EXPRESSION_CHARS, EXPRESSION_DEPTH, EXPRESSION_NODES
 from plantgate.runtime.log import printable
 from plantgate.tags.expressions.errors import ExpressionError, nearest
-from plantgate.tags.expressions.evaluation import WHOLE_MAX
 from plantgate.tags.expressions.functions import FUNCTIONS, find
 from plantgate.tags.expressions.functions.shape import Function
 from plantgate.tags.expressions.paths import written
 from plantgate.tags.expressions.syntax import COMPARING, Call, Literal, Node, Operation, Reference, level_of
+from plantgate.tags.expressions.terminals import COMMENT, LINE_COMMENT, NUMBER, REFERENCE, TEXT, number, plain_text
 
 # How operators bind is not in the grammar: a rule for each of their levels would cost every operand a dozen reductions,
 # three times as much as all the rest.
-_GRAMMAR = r"""
+_GRAMMAR = rf"""
 ?start: chain
 ?chain: operand (OPERATOR operand)*
 ?operand: SIGN operand -> signed
-    | NUMBER -> number
+    | item
+?item: NUMBER -> number
     | TEXT -> text
     | REFERENCE -> reference
     | NAME -> word
     | NAME "(" [arguments] ")" -> call
+    | item BRACKET arguments "]" -> element
     | "(" chain ")"
 arguments: chain ("," chain)*
 
-OPERATOR: /\|\||&&|==|!=|<<|>>|<=|>=|[-+*\/%^&|<>=]|xor\b/
+OPERATOR: /\|\||&&|==|!=|<<|>>|<=|>=|[-+*\/%^&|<>=]|(?i:xor|like)\b/
 SIGN: /[-!~]/
-NUMBER: /0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?/
-TEXT: /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/
-REFERENCE: /\{[^{}\n]*\}/
+BRACKET: "["
+NUMBER: /{NUMBER}/
+TEXT: /{TEXT}/
+REFERENCE: /{REFERENCE}/
 NAME: /[A-Za-z_][A-Za-z0-9_]*/
 %ignore /[ \t\r\n]+/
-%ignore /\/\/[^\n]*/
-%ignore /\/\*(?:[^*]|\*(?!\/))*\*\//
+%ignore /{LINE_COMMENT}/
+%ignore /{COMMENT}/
 """
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\", "/": "/"}
 _SHOWN_CHARS = 20
 
 
@@ -77,53 +76,21 @@ class _Builder(Transformer[Token, Node]):
     """Called by the parser as it goes: nothing too large is ever built."""
 
     def number(self, token: Token) -> Node:
-        column = _column(token)
-        if token[:2] in ("0x", "0X"):
-            value: float = int(token, 16)
-        elif token.isdecimal():
-            value = int(token) if len(token) < len(str(WHOLE_MAX)) + 1 else WHOLE_MAX + 1
-        else:
-            value = float(token)
-        if value > WHOLE_MAX if isinstance(value, int) else not math.isfinite(value):
-            raise ExpressionError(
-                "EXP-102",
-                f"the number {printable(token, _SHOWN_CHARS)} is too large",
-                column,
-                f"whole numbers go to {WHOLE_MAX}, others to 1.8e308",
-            )
-        return Literal(value, column)
+        return Literal(number(token, _column(token)), _column(token))
 
     def text(self, token: Token) -> Node:
-        def plain(match: re.Match[str]) -> str:
-            escape = match[1]
-            if len(escape) > 1:
-                return chr(int(escape[1:], 16))
-            if escape not in _ESCAPES:
-                raise ExpressionError(
-                    "EXP-103",
-                    f"\\{printable(escape)} means nothing in a text",
-                    _column(token) + 1 + match.start(),
-                    r"write \\ for a backslash; there are \n \t \r \" \' and \u0041",
-                )
-            return _ESCAPES[escape]
-
-        value = _ESCAPE.sub(plain, token[1:-1])
-        # Two escapes may be the halves of one character, as in JSON.
-        whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return Literal(whole, _column(token))
+        return Literal(plain_text(token, _column(token)), _column(token))
 
     def reference(self, token: Token) -> Node:
         return Reference(written(token[1:-1], _column(token)), _column(token))
 
     def word(self, token: Token) -> Node:
-        if token in _CONSTANTS:
-            return Literal(_CONSTANTS[token], _column(token))
+        if (constant := token.lower()) in _CONSTANTS:
+            return Literal(_CONSTANTS[constant], _column(token))
         name = printable(token, _SHOWN_CHARS)
         hint = f"a tag is written {{{name}}}, a text {chr(34)}{name}{chr(34)}"
         if find(token):
             hint = f"a function is called with parentheses: {name}()"
-        elif token.lower() in _CONSTANTS:
-            hint = f"did you mean {token.lower()}?"
         raise ExpressionError("EXP-104", f"{name} is no value", _column(token), hint)
 
     def signed(self, operator: Token, operand: Node) -> Node:
@@ -145,21 +112,29 @@ class _Builder(Transformer[Token, Node]):
     def arguments(self, *nodes: Node) -> Any:
         return nodes
 
+    def element(self, value: Node, bracket: Token, arguments: tuple[Node, ...]) -> Node:
+        """`value[row]` is `element(value, row)`."""
+        return _called("element", (value, *arguments), _column(bracket))
+
     def call(self, token: Token, arguments: tuple[Node, ...] = ()) -> Node:
-        column = _column(token)
-        function = find(token)
-        if function is None:
-            raise ExpressionError(
-                "EXP-105",
-                f"there is no function {printable(token, _SHOWN_CHARS)}()",
-                column,
-                nearest(token, FUNCTIONS) or "docs/expressions.md has all of them",
-            )
-        _check_count(function, len(arguments), column)
-        _check_folders(function, arguments)
-        _check_now(function, arguments)
-        depth, size = _measured(arguments, column)
-        return Call(function.name, arguments, column, depth, size)
+        return _called(token, arguments, _column(token))
+
+
+def _called(name: str, arguments: tuple[Node, ...], column: int) -> Node:
+    function = find(name)
+    if function is None:
+        raise ExpressionError(
+            "EXP-105",
+            f"there is no function {printable(name, _SHOWN_CHARS)}()",
+            column,
+            nearest(name, FUNCTIONS) or "docs/expressions.md has all of them",
+        )
+    _check_count(function, len(arguments), column)
+    _check_folders(function, arguments)
+    _check_rate(function, arguments)
+    _check_references(function, arguments)
+    depth, size = _measured(arguments, column)
+    return Call(function.name, arguments, column, depth, size)
 
 
 def _column(token: Token) -> int:
@@ -209,7 +184,7 @@ def _operation(operator: Token, operands: tuple[Node, ...]) -> Node:
         _check_single(operand)
     column = _column(operator)
     depth, size = _measured(operands, column)
-    return Operation("=" if operator == "==" else str(operator), operands, column, depth, size)
+    return Operation("=" if operator == "==" else str(operator).lower(), operands, column, depth, size)
 
 
 def names_several(node: Node) -> bool:
@@ -228,7 +203,7 @@ def _check_single(node: Node) -> None:
 
 
 def _check_count(function: Function, count: int, column: int) -> None:
-    uneven = function.name == "switch" and count % 2
+    uneven = function.in_pairs and count % 2
     if function.least <= count <= (count if function.most is None else function.most) and not uneven:
         return
     raise ExpressionError(
@@ -247,13 +222,24 @@ def _check_folders(function: Function, arguments: tuple[Node, ...]) -> None:
             )
 
 
-def _check_now(function: Function, arguments: tuple[Node, ...]) -> None:
-    if function.name != "now" or not arguments:
+def _check_rate(function: Function, arguments: tuple[Node, ...]) -> None:
+    """How often the clock makes it evaluated is known before it is."""
+    if function.rate is None or len(arguments) <= function.rate:
         return
-    (rate,) = arguments
+    rate = arguments[function.rate]
     if not isinstance(rate, Literal) or isinstance(rate.value, bool) or not isinstance(rate.value, int):
         raise ExpressionError(
-            "EXP-111", "now() takes a constant number of milliseconds", rate.column, "as in now(5000)"
+            "EXP-111",
+            f"{function.name}() takes a constant number of milliseconds",
+            rate.column,
+            "as in now(5000)",
+        )
+
+
+def _check_references(function: Function, arguments: tuple[Node, ...]) -> None:
+    if function.takes_references and not isinstance(arguments[0], Reference):
+        raise ExpressionError(
+            "EXP-115", f"{function.name}() takes a tag", arguments[0].column, "as in timestampOf({[.]Speed})"
         )
 
 

@@ -25,6 +25,7 @@ from plantgate.tags.expressions.evaluation import (
     whole,
     wrong,
 )
+from plantgate.tags.expressions.wildcards import like
 
 _MOST_SHIFTED = 63
 
@@ -167,6 +168,15 @@ def _equal(symbol: str, left: Run, right: Run) -> Run:
     return lambda context: equal(left(context), right(context), symbol)
 
 
+def _like(symbol: str, left: Run, right: Run) -> Run:
+    def run(context: Context) -> bool:
+        return like(
+            text(left(context), f"the left side of {symbol}"), text(right(context), f"the right side of {symbol}")
+        )
+
+    return run
+
+
 def _unequal(symbol: str, left: Run, right: Run) -> Run:
     return lambda context: not equal(left(context), right(context), symbol)
 
@@ -209,6 +219,7 @@ _BINARY: dict[str, Callable[[str, Run, Run], Run]] = {
     "&&": _and,
     "=": _equal,
     "!=": _unequal,
+    "like": _like,
     "<": _ordering(operator.lt),
     ">": _ordering(operator.gt),
     "<=": _ordering(operator.le),

@@ -4,6 +4,7 @@
     Line 1/Speed, [~]Line 1/Speed   from the root of the own provider
     [.]Speed, ./Speed         beside the tag that has the expression
     [..]Speed, ../Speed       one folder up; ../../Speed two
+    [.]Speed.quality, [.]Speed.EngUnit, [.]Profile[3]   a property of that tag, a value of that array
     Line 1/*, Motor*/Speed, **/Speed   all tags that fit, for functions over a folder
 
 `*` stands for any characters within one name; `**` as a whole name for any number of folders, also none.
@@ -15,35 +16,49 @@ import re
 from dataclasses import dataclass, field
 
 from plantgate.model.tag import DEFAULT_PROVIDER, path_problem
-from plantgate.tags.expressions.errors import ExpressionError
+from plantgate.model.tagproperty import KNOWN, NAMES, split_property
+from plantgate.tags.expressions.errors import ExpressionError, nearest
 
 _ANCHOR = re.compile(r"\[(?P<anchor>[^\]]*)\](?P<rest>.*)\Z", re.DOTALL)
 _ROOT = "~"
 _PLACES = (".", "..")
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_ '\-:()]{0,255}"
+# What almost every reference is, in one look: the long way below gives the same.
+_PLAIN = re.compile(
+    rf"(?:\[(?P<provider>{_NAME}|~)\]|(?P<beside>\[\.\]|\./)|(?P<above>\[\.\.\]|\.\./))?"
+    rf"(?P<rest>{_NAME}(?:/{_NAME})*)(?:\.(?P<property>[A-Za-z]+))?\Z"
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WrittenPath:
-    """`provider` is a provider's name, or `~` for the own one. `up` is None from its root, else so many folders up."""
+    """`provider` is a provider's name, or `~` for the own one. `up` is None from its root, else so many folders up.
+
+    `rest` are the names from there, `wanted` is what of the tag: "" for its value, `unit`, `[3]`.
+    Nobody changes one (`frozen` would triple the cost of making it).
+    """
 
     text: str
     column: int = field(compare=False)
     provider: str
     up: int | None
-    steps: tuple[str, ...]
+    rest: str
+    wanted: str = ""
 
     @property
     def is_pattern(self) -> bool:
-        return any("*" in step for step in self.steps)
+        return "*" in self.rest
 
     def resolved(self, folder: str) -> str:
         """The full path for an expression of a tag in `folder` (`[default]Line 1`). Raises ExpressionError."""
-        provider, _, inner = folder.removeprefix("[").partition("]")
         if self.provider != _ROOT:
-            return f"[{self.provider}]{'/'.join(self.steps)}"
+            return f"[{self.provider}]{self.rest}"
+        end = folder.index("]") + 1
         if self.up is None:
-            return f"[{provider}]{'/'.join(self.steps)}"
-        names = inner.split("/") if inner else []
+            return folder[:end] + self.rest
+        if self.up == 0:
+            return f"{folder}/{self.rest}" if end < len(folder) else folder + self.rest
+        names = folder[end:].split("/") if end < len(folder) else []
         if self.up > len(names):
             raise ExpressionError(
                 "EXP-131",
@@ -51,13 +66,29 @@ class WrittenPath:
                 self.column,
                 "take one ../ away, or begin with [~] for the root",
             )
-        return f"[{provider}]{'/'.join((*names[: len(names) - self.up], *self.steps))}"
+        return folder[:end] + "/".join((*names[: len(names) - self.up], self.rest))
 
 
 def written(text: str, column: int) -> WrittenPath:
-    """What stands between braces. Raises ExpressionError EXP-130."""
-    match = _ANCHOR.match(text)
-    anchor, rest = (match["anchor"], match["rest"]) if match else ("", text)
+    """What stands between braces. Raises ExpressionError EXP-130 or EXP-132."""
+    plain = _PLAIN.match(text)
+    if plain is not None:
+        provider, beside, above, names, wanted = plain.groups()
+        if not wanted or (wanted := KNOWN.get(wanted.lower())):
+            up = 0 if beside else 1 if above else None
+            return WrittenPath(text, column, provider or _ROOT, up, names, wanted or "")
+    return _written(text, column)
+
+
+def _written(text: str, column: int) -> WrittenPath:
+    """The long way, for all there is."""
+    try:
+        path, wanted = split_property(text)
+    except ValueError as error:
+        hint = nearest(text.rpartition(".")[2], NAMES)
+        raise ExpressionError("EXP-132", f"{{{text}}}: {error}", column, hint) from None
+    match = _ANCHOR.match(path)
+    anchor, rest = (match["anchor"], match["rest"]) if match else ("", path)
     steps = rest.split("/")
     up: int | None = None
     if anchor in _PLACES:
@@ -67,19 +98,22 @@ def written(text: str, column: int) -> WrittenPath:
             up = (up or 0) + len(steps.pop(0)) - 1
     if steps[-1] == "**":
         steps.append("*")
-    path = WrittenPath(text, column, _ROOT if anchor in ("", _ROOT, *_PLACES) else anchor, up, tuple(steps))
-    if problem := _problem(path):
+    provider = _ROOT if anchor in ("", _ROOT, *_PLACES) else anchor
+    problem = _problem(provider, steps)
+    if problem is None and wanted and any("*" in step for step in steps):
+        problem = "one tag has properties, not all that fit a *"
+    if problem:
         raise ExpressionError("EXP-130", f"{{{text}}} names no tag: {problem}", column, _hint(text))
-    return path
+    return WrittenPath(text, column, provider, up, "/".join(steps), wanted)
 
 
-def _problem(path: WrittenPath) -> str | None:
-    if path.steps.count("**") > 1:
+def _problem(provider: str, steps: list[str]) -> str | None:
+    if steps.count("**") > 1:
         return "only one ** may stand in a path"
-    if any("**" in step and step != "**" for step in path.steps):
+    if any("**" in step and step != "**" for step in steps):
         return "** stands for whole folders: Line 1/**/Speed, or Line 1/** for all tags below"
-    names = [step.replace("*", "x") for step in path.steps]
-    provider = DEFAULT_PROVIDER if path.provider == _ROOT else path.provider
+    names = [step.replace("*", "x") for step in steps]
+    provider = DEFAULT_PROVIDER if provider == _ROOT else provider
     return path_problem(f"[{provider}]{'/'.join(names)}")
 
 

@@ -58,7 +58,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("||",),
     ("&&",),
     ("=", "!=", "=="),
-    ("<", ">", "<=", ">="),
+    ("<", ">", "<=", ">=", "like"),
     ("<<", ">>"),
     ("|",),
     ("xor",),
@@ -76,7 +76,7 @@ _CONSTANTS = {True: "true", False: "false", None: "null"}
 
 def level_of(operator: str) -> int:
     """Of one with two sides; a higher one holds closer."""
-    return _LEVEL[operator]
+    return _LEVEL[operator.lower()]
 
 
 def written_out(node: Node) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plantgate.tags.expressions.functions import folders, logic, numbers, qualities, texts, times
+from plantgate.tags.expressions.functions import calendar, documents, folders, logic, numbers, qualities, texts, times
 from plantgate.tags.expressions.functions.shape import Function
 
 GROUPS: dict[str, tuple[Function, ...]] = {
@@ -13,7 +13,8 @@ GROUPS: dict[str, tuple[Function, ...]] = {
     "Quality": qualities.FUNCTIONS,
     "Types": logic.TYPES,
     "Texts": texts.FUNCTIONS,
-    "Time": times.FUNCTIONS,
+    "Arrays, datasets and documents": documents.FUNCTIONS,
+    "Time": (*times.FUNCTIONS, *calendar.FUNCTIONS),
 }
 FUNCTIONS: dict[str, Function] = {function.name: function for group in GROUPS.values() for function in group}
 _BY_FOLD = {name.casefold(): FUNCTIONS[name] for name in FUNCTIONS} | {

@@ -1,4 +1,4 @@
-"""Functions of several values. Each argument is a value, or `{Folder/*}` for all tags that fit."""
+"""Functions of several values. Each argument is a value, an array, or `{Folder/*}` for all tags that fit."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _values(name: str, runs: Sequence[Run], context: Context) -> list[Value]:
     values: list[Value] = []
     for part in runs:
         found = part(context)
-        if type(found) is Several:
+        if type(found) is Several or type(found) is tuple:
             values.extend(value for value in found if value is not None)
         elif found is not None:
             values.append(found)
@@ -106,7 +106,7 @@ def _count(runs: Sequence[Run]) -> Run:
         count = 0
         for part in runs:
             found = part(context)
-            count += sum(value is not None for value in found) if type(found) is Several else found is not None
+            count += sum(value is not None for value in found) if isinstance(found, list | tuple) else found is not None
         return count
 
     return run
@@ -121,8 +121,10 @@ def _deviation(values: list[Value]) -> float:
     return math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
 
 
-def _several(name: str, words: str, example: str, result: str, make: Callable[[Sequence[Run]], Run]) -> Function:
-    return Function(name, f"{name}(value, ...)", words, example, result, 1, None, make, takes_folders=True)
+def _several(
+    name: str, words: str, example: str, result: str, make: Callable[[Sequence[Run]], Run], *other_names: str
+) -> Function:
+    return Function(name, f"{name}(value, ...)", words, example, result, 1, None, make, other_names, takes_folders=True)
 
 
 def _only_good(_runs: Sequence[Run]) -> Run:
@@ -138,8 +140,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _several("mean", "Their mean.", "mean(1, 2, 6)", "3.0", _over("mean", _mean)),
     _several("median", "The middle one.", "median(1, 2, 6)", "2", _over("median", statistics.median)),
     _several("stdDev", "Their standard deviation.", "stdDev(2, 4)", "1.0", _over("stdDev", _deviation)),
-    _several("min", "The smallest.", "min(3, 1, 2)", "1", _over("min", min)),
-    _several("max", "The largest.", "max({Motors/*})", "20", _over("max", max)),
+    _several("min", "The smallest.", "min(3, 1, 2)", "1", _over("min", min), "minDate"),
+    _several("max", "The largest.", "max({Motors/*})", "20", _over("max", max), "maxDate"),
     _several("count", "How many have a value.", "count({Motors/*})", "3", _count),
     ONLY_GOOD,
 )

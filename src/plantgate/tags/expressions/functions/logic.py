@@ -51,6 +51,29 @@ def _switch(runs: Sequence[Run]) -> Run:
     return run
 
 
+def _case(runs: Sequence[Run]) -> Run:
+    subject, *others, default = runs
+    return _switch([subject, *others[::2], *others[1::2], default])
+
+
+def _has_changed(place: int, runs: Sequence[Run]) -> Run:
+    """The first time it has not: nobody knows what was before."""
+
+    def run(context: Context) -> bool:
+        value, quality, reason = context.apart(runs[0])
+        context.take(quality, reason)
+        with_quality = len(runs) > 1 and truth(runs[1](context), "the second argument of hasChanged()")
+        if context.memory is None:
+            return False
+        before = context.memory[place]
+        context.memory[place] = now = (value, quality)
+        if before is None:
+            return False
+        return type(before[0]) is not type(value) or before[0] != value or (with_quality and before != now)
+
+    return run
+
+
 def _coalesce(runs: Sequence[Run]) -> Run:
     def run(context: Context) -> Value:
         value: Value = None
@@ -165,7 +188,12 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "switch", "switch(value, case, ..., result, ..., default)",
         "First all cases, then as many results, then the default. Only the chosen result is evaluated.",
-        'switch(2, 1, 2, "one", "two", "other")', '"two"', 4, None, _switch,
+        'switch(2, 1, 2, "one", "two", "other")', '"two"', 4, None, _switch, in_pairs=True,
+    ),
+    Function(
+        "case", "case(value, case, result, ..., default)",
+        "As `switch`, with each result behind its case.",
+        'case(2, 1, "one", 2, "two", "other")', '"two"', 4, None, _case, in_pairs=True,
     ),
     Function(
         "coalesce", "coalesce(value, ...)", "The first that has a value; those before it don't count.",
@@ -174,6 +202,12 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "try", "try(value, failover)", "`failover` where `value` has an error or its quality is bad.",
         "try(1 / 0, -1)", "-1", 2, 2, _try,
+    ),
+    Function(
+        "hasChanged", "hasChanged(value, [quality], [milliseconds])",
+        "Whether it has another value than when this was evaluated last, with `true` also another quality. False the "
+        "first time. Evaluated again after so many milliseconds, if they are given.",
+        "hasChanged(1)", "false", 1, 3, _has_changed, timeless=False, rate=2, remembers=True,
     ),
     plain("isNull(value)", "Whether it has no value.", "isNull(null)", "true", _is_null, anything),
 )  # fmt: skip

@@ -84,6 +84,10 @@ def _binary(value: int) -> str:
     return f"{value & _MASK:b}"
 
 
+def _octal(value: int) -> str:
+    return f"{value & _MASK:o}"
+
+
 def _from(digits: str, base: int, name: str) -> int:
     if not digits.isascii() or "_" in digits or len(digits) > _BITS + 2:
         raise failure(f"{name}() takes digits of base {base}")
@@ -150,6 +154,11 @@ BITS: tuple[Function, ...] = (
         truth,
     ),
     plain("toHex(number)", "Hexadecimal digits; a negative number as its 64 bits.", "toHex(255)", '"FF"', _hex, whole),
+    plain("toOctal(number)", "Octal digits.", "toOctal(8)", '"10"', _octal, whole),
+    plain(
+        "fromOctal(text)", "The number of octal digits.", 'fromOctal("10")', "8",
+        lambda digits: _from(digits, 8, "fromOctal"), text,
+    ),
     plain("toBinary(number)", "Binary digits.", "toBinary(5)", '"101"', _binary, whole),
     plain(
         "fromHex(text)", "The number of hexadecimal digits.", 'fromHex("FF")', "255",

@@ -17,6 +17,10 @@ class Function:
 
     `example` gives `result`: both are text, stand in the reference and are tested. `make` takes the closures of the
     arguments. `timeless` functions of constants are calculated once. `takes_folders`: an argument may be `{Folder/*}`.
+    `takes_references`: the first argument is a tag by itself. `rate` is the place of an argument that says after how
+    many milliseconds the clock has it evaluated again. `remembers`: it has a place in the memory of its expression, and
+    `make` takes its number before the closures. `in_pairs`: cases and results, so that the count is even.
+    `asks_quality`: of `{Speed.quality}` it wants the quality of Speed.
     """
 
     name: str
@@ -26,10 +30,15 @@ class Function:
     result: str
     least: int
     most: int | None
-    make: Callable[[Sequence[Run]], Run]
+    make: Callable[..., Run]
     other_names: tuple[str, ...] = ()
     timeless: bool = True
     takes_folders: bool = False
+    takes_references: bool = False
+    rate: int | None = None
+    remembers: bool = False
+    in_pairs: bool = False
+    asks_quality: bool = False
 
 
 def plain(
@@ -63,7 +72,7 @@ def plain(
 
 
 def _pairs(name: str, runs: Sequence[Run], kinds: Sequence[Convert]) -> list[tuple[Run, Convert, str]]:
-    ordinals = ("first", "second", "third", "fourth")
+    ordinals = ("first", "second", "third", "fourth", "fifth")
     return [
         (
             run,

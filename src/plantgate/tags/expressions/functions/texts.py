@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from xml.sax.saxutils import escape
 
 from plantgate.limits import TAG_TEXT_CHARS
 from plantgate.model.quality import Quality
-from plantgate.tags.expressions.evaluation import Trouble, Value, failure, number, text, whole
+from plantgate.tags.expressions.evaluation import Trouble, Value, anything, failure, number, text, whole
 from plantgate.tags.expressions.functions.numbers import rounded
 from plantgate.tags.expressions.functions.shape import Function, plain
+from plantgate.tags.expressions.functions.stringformat import string_format
 
 _FORMAT = re.compile(r"(?P<group>#,##)?(?P<head>#*)(?P<whole>0*)(?:\.(?P<fixed>0*)(?P<free>#*))?(?P<percent>%?)\Z")
 _DIGITS = 15
+_LAST_CHARACTER = 0x10FFFF
+_SURROGATES = (0xD800, 0xDFFF)
 
 
 def _concat(*texts: str) -> str:
@@ -45,6 +49,22 @@ def _repeat(value: str, count: int) -> str:
     return value * count
 
 
+def _char(code: int) -> str:
+    if not 0 <= code <= _LAST_CHARACTER or _SURROGATES[0] <= code <= _SURROGATES[1]:
+        raise failure(f"char() takes the number of a character, 0 to {_LAST_CHARACTER}")
+    return chr(code)
+
+
+def _ordinal(value: str) -> int:
+    if not value:
+        raise failure("ordinal() takes a text of at least one character")
+    return ord(value[0])
+
+
+def _escape_xml(value: str) -> str:
+    return escape(value, {'"': "&quot;", "'": "&apos;"})
+
+
 def _room(name: str, length: int) -> None:
     if length > TAG_TEXT_CHARS:
         raise failure(f"the result of {name}() is a text of more than {TAG_TEXT_CHARS} characters")
@@ -74,7 +94,6 @@ def _padded(digits: str, least: int, *, grouped: bool) -> str:
 
 FUNCTIONS: tuple[Function, ...] = (
     plain("concat(value, ...)", "All of them as one text.", 'concat("Line ", 1)', '"Line 1"', _concat, text),
-    plain("len(text)", "How many characters it has.", 'len("hello")', "5", len, text),
     plain("upper(text)", "In capital letters.", 'upper("hello")', '"HELLO"', str.upper, text),
     plain("lower(text)", "In small letters.", 'lower("Hello")', '"hello"', str.lower, text),
     plain("trim(text)", "Without spaces at both ends.", 'trim("  a b ")', '"a b"', str.strip, text),
@@ -109,6 +128,17 @@ FUNCTIONS: tuple[Function, ...] = (
     plain(
         "lastIndexOf(text, part)", "Where `part` last begins; -1 if nowhere.", 'lastIndexOf("hello", "l")', "3",
         str.rfind, text, text,
+    ),
+    plain("char(code)", "The character of a Unicode number.", "char(65)", '"A"', _char, whole),
+    plain("ordinal(text)", "The Unicode number of its first character.", 'ordinal("A")', "65", _ordinal, text),
+    plain(
+        "escapeXML(text)", "With `<`, `>`, `&` and quotation marks as XML wants them.", 'escapeXML("a<b")', '"a&lt;b"',
+        _escape_xml, text,
+    ),
+    plain(
+        "stringFormat(format, value, ...)",
+        "The format with its `%s` (text), `%d` (whole), `%f` `%.2f` `%e` (number), `%x` (hexadecimal), `%b` (truth).",
+        'stringFormat("%s: %.1f %%", "Level", 47.25)', '"Level: 47.3 %"', string_format, text, anything,
     ),
     plain(
         "numberFormat(number, format)",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeAlias
 
 from plantgate.model.quality import Quality
-from plantgate.tags.expressions.evaluation import Run, Trouble, failure, fits, text, whole
+from plantgate.tags.expressions.evaluation import Context, Run, Trouble, failure, fits, text, whole
 from plantgate.tags.expressions.functions.shape import Function, plain
 from plantgate.tags.expressions.functions.timeformat import formatted
 
@@ -30,6 +31,24 @@ _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
 _UNITS = (*_FIXED, *_DAYS, *_MONTHS)
 _DAY = 86_400_000_000
+# 2026-1-5 8:00 and 2026/01/05, which ISO 8601 doesn't know.
+_LOOSE = re.compile(r"\A(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[ T](\d{1,2}):|\Z)")
+# The parts of a moment, by the names of dateExtract().
+FIELDS: dict[str, Callable[[datetime], int]] = {
+    "ms": lambda at: at.microsecond // 1_000,
+    "second": lambda at: at.second,
+    "sec": lambda at: at.second,
+    "minute": lambda at: at.minute,
+    "min": lambda at: at.minute,
+    "hour": lambda at: at.hour,
+    "hr": lambda at: at.hour,
+    "day": lambda at: at.day,
+    "week": lambda at: at.isocalendar().week,
+    "month": lambda at: at.month - 1,
+    "year": lambda at: at.year,
+    "dayofweek": lambda at: at.isoweekday() % 7 + 1,
+    "dayofyear": lambda at: at.timetuple().tm_yday,
+}
 
 
 def local(zone: Zone, moment: int) -> datetime:
@@ -122,10 +141,30 @@ def _date(zone: Zone, year: int, month: int, day: int) -> int:
 
 def _read(zone: Zone, written: str) -> int:
     try:
-        found = datetime.fromisoformat(written.strip())
+        found = datetime.fromisoformat(_LOOSE.sub(_filled_up, written.strip()))
         return _at(zone, found) if found.tzinfo is None else moment_of(found)
     except (ValueError, OverflowError, OSError):
         raise Trouble(Quality.ERROR_TYPE_CONVERSION, "toDate() takes a text like 2026-11-20 08:30:00") from None
+
+
+def _filled_up(match: re.Match[str]) -> str:
+    year, month, day, hour = match.groups()
+    return f"{year}-{month:0>2}-{day:0>2}" + (f" {hour:0>2}:" if hour else "")
+
+
+def _to_date(runs: Sequence[Run]) -> Run:
+    where = "the first argument of toDate()"
+
+    def run(context: Context) -> int:
+        value = runs[0](context)
+        try:
+            return value if type(value) is int else _read(context.zone, text(value, where))
+        except Trouble:
+            if len(runs) == 1:
+                raise
+            return whole(runs[1](context), "the second argument of toDate()")
+
+    return run
 
 
 def _format(zone: Zone, moment: int, pattern: str = "yyyy-MM-dd HH:mm:ss") -> str:
@@ -136,12 +175,12 @@ def _now(_runs: Sequence[Run]) -> Run:
     return lambda context: context.now
 
 
-_EXAMPLE = 'toDate("2026-11-20 14:05:09")'
+EXAMPLE = 'toDate("2026-11-20 14:05:09")'
 
 
 def _extract(name: str, words: str, result: str, take: Callable[[datetime], int], *other_names: str) -> Function:
     return plain(
-        f"{name}(moment)", words, f"{name}({_EXAMPLE})", result, _part(take), whole, other_names=other_names, zoned=True
+        f"{name}(moment)", words, f"{name}({EXAMPLE})", result, _part(take), whole, other_names=other_names, zoned=True
     )
 
 
@@ -167,15 +206,16 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "now", "now([milliseconds])",
         "This moment. Evaluated again after so many milliseconds (1000); with 0 only when a tag changes.",
-        "now() > 0", "true", 0, 1, _now, timeless=False,
+        "now() > 0", "true", 0, 1, _now, timeless=False, rate=0,
     ),
     plain(
         "dateFormat(moment, [format])", "As text; letters as in Ignition, own words in '...'.",
-        f'dateFormat({_EXAMPLE}, "dd.MM.yyyy HH:mm")', '"20.11.2026 14:05"', _format, whole, text, zoned=True,
+        f'dateFormat({EXAMPLE}, "dd.MM.yyyy HH:mm")', '"20.11.2026 14:05"', _format, whole, text, zoned=True,
     ),
-    plain(
-        "toDate(text)", "The moment of an ISO 8601 date and time; without a zone it is that of the gateway.",
-        'toMillis(toDate("1970-01-01T00:00:01Z"))', "1000", _read, text, zoned=True,
+    Function(
+        "toDate", "toDate(value, [failover])",
+        "The moment of an ISO 8601 date and time; without a zone it is that of the gateway. A moment stays as it is.",
+        'toMillis(toDate("1970-01-01T00:00:01Z"))', "1000", 1, 2, _to_date, timeless=False,
     ),
     plain(
         "getDate(year, month, day)", "The beginning of a day; January is month 0, as in Ignition.",
@@ -188,7 +228,7 @@ FUNCTIONS: tuple[Function, ...] = (
     plain(
         "dateArithmetic(moment, count, unit)",
         "Moved by ms, second, minute, hour, day, week, month or year; days and longer keep the time of day.",
-        f'dateFormat(dateArithmetic({_EXAMPLE}, -1, "month"), "yyyy-MM-dd")', '"2026-10-20"',
+        f'dateFormat(dateArithmetic({EXAMPLE}, -1, "month"), "yyyy-MM-dd")', '"2026-10-20"',
         _moved, whole, whole, text, zoned=True,
     ),
     plain(
@@ -198,12 +238,12 @@ FUNCTIONS: tuple[Function, ...] = (
     *_of_units("add", "Moved by so many {unit}.", _adding),
     *_of_units("between", "Whole {unit} from the first to the second moment.", _between),
     plain(
-        "midnight(moment)", "The beginning of its day.", f"getHour24(midnight({_EXAMPLE}))", "0", _midnight, whole,
+        "midnight(moment)", "The beginning of its day.", f"getHour24(midnight({EXAMPLE}))", "0", _midnight, whole,
         zoned=True,
     ),
     plain(
         "setTime(moment, hour, minute, second)", "Its day at that time.",
-        f'dateFormat(setTime({_EXAMPLE}, 6, 0, 0), "HH:mm")', '"06:00"',
+        f'dateFormat(setTime({EXAMPLE}, 6, 0, 0), "HH:mm")', '"06:00"',
         _set_time, whole, whole, whole, whole, zoned=True,
     ),
     _extract("getYear", "The year.", "2026", lambda at: at.year),
