@@ -1,40 +1,52 @@
 """Fuzzes the expression language: its parser, its texts and its evaluation.
 
-    python fuzz/fuzz_expressions.py --runs 200000          repeatable, plain Python (also where atheris is missing)
-    python fuzz/fuzz_expressions.py --atheris [CORPUS ...]  guided by coverage; libFuzzer's options follow
+    python -m fuzz.fuzz_expressions --runs 200000          repeatable, plain Python (also where atheris is missing)
+    python -m fuzz.fuzz_expressions --atheris [CORPUS ...]  guided by coverage; libFuzzer's options follow
 
-The invariant: any text is an expression or an ExpressionError with a column inside it; an expression written out
-parses to the same; an evaluation over any tags raises nothing, gives one value within the bounds, a quality no better
-than what it read, and a reason; it only reads what it says it reads; no input takes longer than a second of processor
-time.
+The invariant: any text is an expression or an ExpressionError with a column inside it; by way of its template it is
+the tree that the grammar makes; an expression written out parses to the same; an evaluation over any tags raises
+nothing, gives one value within the bounds, a quality no better than what it read, and a reason; it only reads what it
+says it reads; no input takes longer than a second of processor time.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from plantgate.limits import EXPRESSION_CHARS, TAG_TEXT_CHARS
+from fuzz import harness
+from plantgate.limits import EXPRESSION_CHARS, TAG_ARRAY_ITEMS, TAG_TEXT_CHARS
 from plantgate.model.quality import Quality
-from plantgate.model.value import Scalar, TagValue
+from plantgate.model.tag import TagDefinition
+from plantgate.model.tagproperty import KNOWN, LIVE
+from plantgate.model.value import DataType, Scalar, TagValue
 from plantgate.tags.expressions import Expression, ExpressionError, parse
 from plantgate.tags.expressions.functions import FUNCTIONS
+from plantgate.tags.expressions.grammar import tree
+from plantgate.tags.expressions.syntax import Call, Node, Operation, Reference
+from plantgate.tags.expressions.templates import template_of
 
 _SLOW_SECONDS = 1.0
 _VALUES: tuple[Scalar, ...] = (
     None, True, False, 0, 1, -7, 64, (1 << 63) - 1, -(1 << 63), (1 << 64) - 1, 0.0, -0.5, 2.675, 1e308, 5e-324,
     math.inf, math.nan, "", "a", "42", "1e5", "yyyy-MM-dd", "#,##0.00", "x" * TAG_TEXT_CHARS, "\u00df\U0001f3ed",
-    1_795_212_000_000_000,
+    1_795_212_000_000_000, (), (1, 2.5, None), ("a", "b"), (math.nan, True), ("x" * TAG_TEXT_CHARS,) * 3,
+    '{"columns": ["a", "b"], "rows": [[1, "x"], [2, "y"]]}', "[1, {\"a\": null}]", "a*b?c%", "[" * 4_000,
 )  # fmt: skip
 _QUALITIES = (192, 192, 192, 0, 256, 516, 522, 770, 780, 999)
-_TAGS = ("{A}", "{B}", "{../C}", "{[default]Line 1/D}", "{[~]E}", "{[.]F}")
+_TAGS = (
+    "{A}", "{B}", "{../C}", "{[default]Line 1/D}", "{[~]E}", "{[.]F}", "{A.quality}", "{[.]F.Timestamp}", "{B[1]}",
+    "{./G.EngUnit}", "{../C.high}", "{[..]H.name}",
+)  # fmt: skip
 _FOLDERS = ("{*}", "{Line 1/**}", "{**/Speed}", "onlyGood({M*/*})")
 _WORDS = (
-    "+", "-", "*", "/", "%", "^", "&&", "||", "!", "~", "=", "!=", "<", ">=", "<<", ">>", "&", "|", "xor", "(", ")",
+    "+", "-", "*", "/", "%", "^", "&&", "||", "!", "~", "=", "!=", "<", ">=", "<<", ">>", "&", "|", "xor", "like",
+    "(", ")", "[", "]", "[0]",
+    "True", "{A.unit}", "{A[3]}", "{A.b}", "{A*.unit}",
     ",", '"a b"', "'\\n'", '"\\u0041"', '"\\ud800"', "1", "2.5", ".5", "1e3", "0xFF", "9223372036854775807", "true",
     "null", " ", "\n", "//", "/*", "*/", "{", "}", '"', "\\", "{Line 1/*}", "now()", "now(5)", "\u00e4", "\x00",
 )  # fmt: skip
@@ -44,9 +56,11 @@ _HIDING = (
     "forceQuality",
     "qualityOf",
     "onlyGood",
+    "qualifiedValue",
+    "timestampOf",
     *(name for name in FUNCTIONS if name[:2] == "is"),
 )
-_OPERATORS = ("+", "-", "*", "/", "%", "^", "&&", "||", "=", "!=", "<", ">=", "<<", ">>", "&", "|", "xor")
+_OPERATORS = ("+", "-", "*", "/", "%", "^", "&&", "||", "=", "!=", "<", ">=", "<<", ">>", "&", "|", "xor", "like")
 
 
 def check(data: bytes) -> None:
@@ -61,10 +75,28 @@ def check_text(text: str, seed: bytes) -> None:
     except ExpressionError as error:
         _refused(error, text)
     else:
+        assert tree_of(text) == tree(text), "by way of its template it is another tree"
         again = parse(str(expression))
         assert str(again) == str(expression), "written out it is another expression"
         _evaluate(expression, again, seed)
     assert time.process_time() - began < _SLOW_SECONDS, "an input took longer than a second of processor time"
+
+
+def tree_of(text: str) -> Node:
+    """The tree of the template of `text`, with its own literals and references in it."""
+    template, found = template_of(text)
+    return _put(template.node, template.slots, found)
+
+
+def _put(node: Node, slots: Mapping[int, int], found: Sequence[Any]) -> Node:
+    if isinstance(node, Operation):
+        return replace(node, operands=tuple(_put(each, slots, found) for each in node.operands))
+    if isinstance(node, Call):
+        return replace(node, arguments=tuple(_put(each, slots, found) for each in node.arguments))
+    slot = slots.get(node.column)
+    if slot is None:
+        return node
+    return replace(node, path=found[slot]) if isinstance(node, Reference) else replace(node, value=found[slot])
 
 
 def _refused(error: ExpressionError, text: str) -> None:
@@ -79,17 +111,27 @@ def _evaluate(expression: Expression, again: Expression, seed: bytes) -> None:
         return
     assert (bound.references, bound.folders, bound.needs_clock) == (same.references, same.folders, same.needs_clock)
     now = 1_795_212_000_000_000
+    seen = any(f".{name}" in str(bound).lower() for name in (*LIVE, *KNOWN))
     used, twice = _Used(bound, seed), _Used(same, seed)
-    outcome = bound.evaluate(used.read, now, used.folder)
-    assert repr(outcome) == repr(same.evaluate(twice.read, now, twice.folder)), "another result"
+    outcome = bound.evaluate(used.read, now, used.folder, used.define)
+    assert repr(outcome) == repr(same.evaluate(twice.read, now, twice.folder, twice.define)), "another result"
     value, quality, reason = outcome
-    if used.worst >= Quality.UNCERTAIN and not any(f"{name}(" in str(bound) for name in _HIDING):
+    if used.worst >= Quality.UNCERTAIN and not seen and not any(f"{name}(" in str(bound) for name in _HIDING):
         assert quality >= used.worst, "a better quality than that of an input"
-    assert isinstance(value, bool | int | float | str | None)
-    assert not isinstance(value, float) or math.isfinite(value), "a result that is not finite"
-    assert not isinstance(value, str) or len(value) <= TAG_TEXT_CHARS, "a text that is too long"
+    _check_value(value)
     assert bool(reason) == (quality >= Quality.UNCERTAIN), "a reason without a bad quality, or the other way round"
     assert reason.isprintable()
+
+
+def _check_value(value: Any) -> None:
+    assert isinstance(value, bool | int | float | str | tuple | None)
+    assert not isinstance(value, float) or math.isfinite(value), "a result that is not finite"
+    assert not isinstance(value, str) or len(value) <= TAG_TEXT_CHARS, "a text that is too long"
+    if isinstance(value, tuple):
+        assert len(value) <= TAG_ARRAY_ITEMS, "an array that is too long"
+        for item in value:
+            assert not isinstance(item, tuple), "an array in an array"
+            _check_value(item)
 
 
 def _tag(path: str, seed: bytes) -> TagValue:
@@ -109,6 +151,10 @@ class _Used:
         found = _tag(path, self._seed)
         self.worst = max(self.worst, found.quality)
         return found
+
+    def define(self, path: str) -> TagDefinition | None:
+        assert path in self._expression.references, "a tag that it does not depend on"
+        return TagDefinition(path, DataType.FLOAT8, unit="m/s", high=20.0) if self._seed[:1] < b"\x80" else None
 
     def folder(self, pattern: str) -> Sequence[TagValue]:
         assert pattern in self._expression.folders, "a folder that it does not depend on"
@@ -138,12 +184,19 @@ def _expression(source: random.Random, depth: int) -> str:
     if source.random() < 0.3:
         operands = _expression(source, depth - 1), _expression(source, depth - 1)
         return f"({operands[0]} {source.choice(_OPERATORS)} {operands[1]})"
+    if source.random() < 0.05:
+        return f"{_leaf(source)}[{_expression(source, depth - 1)}]"
     if source.random() < 0.1:
         return f"{source.choice('-!~')}{_expression(source, depth - 1)}"
     function = FUNCTIONS[source.choice(tuple(FUNCTIONS))]
+    if function.takes_references:
+        return f"{function.name}({source.choice(_TAGS)})"
+    if function.rate is not None and source.random() < 0.3:
+        return f"{function.name}({', '.join((*['{A}', 'true'][: function.rate], '250'))})"
     if function.takes_folders and source.random() < 0.5:
         return f"{function.name}({source.choice(_FOLDERS)})"
-    count = source.randint(function.least, function.least + 3 if function.most is None else function.most)
+    most = function.most if function.rate is None else function.rate
+    count = source.randint(function.least, function.least + 3 if most is None else most)
     return f"{function.name}({', '.join(_expression(source, depth - 1) for _ in range(count))})"
 
 
@@ -160,40 +213,8 @@ def _leaf(source: random.Random) -> str:
 
 def loop(runs: int, seed: int) -> None:
     """The plain-Python loop: the same inputs for the same seed."""
-    source = random.Random(seed)
-    began = time.perf_counter()
-    for run in range(runs):
-        text, tags = generate(source)
-        try:
-            check_text(text, tags)
-        except BaseException:
-            print(f"run {run} of seed {seed} failed with {text[:4096]!r}, {tags!r}", file=sys.stderr)
-            raise
-    seconds = time.perf_counter() - began
-    print(f"{runs} inputs in {seconds:.1f} s ({runs / seconds:.0f}/s): clean")
-
-
-def guided(arguments: list[str]) -> None:
-    """Coverage-guided, for as long as libFuzzer's options say."""
-    import atheris
-
-    instrument: Callable[[], None] = atheris.instrument_all
-    instrument()
-    atheris.Setup([sys.argv[0], *arguments], check)
-    atheris.Fuzz()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=200_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--atheris", action="store_true")
-    options, rest = parser.parse_known_args()
-    if options.atheris:
-        guided([f"-runs={options.runs}", f"-seed={options.seed}", *rest])
-    else:
-        loop(options.runs, options.seed)
+    harness.loop(generate, lambda made: check_text(*made), runs, seed)
 
 
 if __name__ == "__main__":
-    main()
+    harness.main(__doc__, loop, check)

@@ -1,7 +1,7 @@
 """Fuzzes both roles of the Modbus core.
 
-    python fuzz/fuzz_modbus.py --runs 200000          repeatable, plain Python (also where atheris is missing)
-    python fuzz/fuzz_modbus.py --atheris [CORPUS ...]  guided by coverage; libFuzzer's options follow
+    python -m fuzz.fuzz_modbus --runs 200000          repeatable, plain Python (also where atheris is missing)
+    python -m fuzz.fuzz_modbus --atheris [CORPUS ...]  guided by coverage; libFuzzer's options follow
 
 The invariant: any bytes, in any pieces, give the same documented events and nothing else; nothing is raised; less
 than one frame is held; every request has an outcome; no input takes longer than a second.
@@ -9,12 +9,12 @@ than one frame is held; every request has an outcome; no input takes longer than
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import random
-import sys
 import time
+from functools import cache
 
+from fuzz import harness
 from plantgate.errors import PeerError
 from plantgate.protocols.modbus import (
     Broken,
@@ -114,6 +114,7 @@ def _server(stream: bytes, pieces: list[bytes]) -> None:
             assert len(ServerCore.refuse(event, event.exception)) <= LARGEST_FRAME
 
 
+@cache
 def _samples() -> list[bytes]:
     """Right questions and right answers: mutations of these get further than noise."""
     samples = []
@@ -126,39 +127,20 @@ def _samples() -> list[bytes]:
     return samples
 
 
+def generate(choice: random.Random) -> bytes:
+    """Good frames in a row, with some bytes changed, put in or taken out."""
+    stream = bytearray(b"".join(choice.choices(_samples(), k=choice.randint(1, 4))))
+    for _ in range(choice.randint(0, 4)):
+        at = choice.randrange(len(stream))
+        stream[at : at + choice.randint(0, 2)] = choice.randbytes(choice.randint(0, 2))
+        stream = stream or bytearray(1)
+    return bytes((choice.randrange(256),)) + bytes(stream)
+
+
 def loop(runs: int, seed: int) -> None:
-    """`runs` inputs, the same for the same seed."""
-    choice, samples = random.Random(seed), _samples()
-    for _ in range(runs):
-        stream = bytearray(b"".join(choice.choices(samples, k=choice.randint(1, 4))))
-        for _ in range(choice.randint(0, 4)):
-            at = choice.randrange(len(stream))
-            stream[at : at + choice.randint(0, 2)] = choice.randbytes(choice.randint(0, 2))
-            stream = stream or bytearray(1)
-        data = bytes((choice.randrange(256),)) + bytes(stream)
-        try:
-            check(data)
-        except BaseException:
-            print(f"this input fails: {data.hex()}", file=sys.stderr)
-            raise
-    print(f"{runs} inputs, seed {seed}: no defect")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--atheris", action="store_true")
-    own, rest = parser.parse_known_args()
-    if not own.atheris:
-        loop(own.runs, own.seed)
-        return
-    import atheris
-
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], *rest], check)
-    atheris.Fuzz()
+    """The plain-Python loop: the same inputs for the same seed."""
+    harness.loop(generate, check, runs, seed)
 
 
 if __name__ == "__main__":
-    main()
+    harness.main(__doc__, loop, check, 100_000)

@@ -1,7 +1,7 @@
 """Fuzzes both sides of `$SCRDR` / `$SCCMD`.
 
-    python fuzz/fuzz_scrdr.py --runs 200000          repeatable, plain Python (also where atheris is missing)
-    python fuzz/fuzz_scrdr.py --atheris [CORPUS ...]  guided by coverage; libFuzzer's options follow
+    python -m fuzz.fuzz_scrdr --runs 200000          repeatable, plain Python (also where atheris is missing)
+    python -m fuzz.fuzz_scrdr --atheris [CORPUS ...]  guided by coverage; libFuzzer's options follow
 
 The invariant: any bytes, cut anywhere, give documented events and nothing else; nothing is raised; what is held
 stays within its bound; a good message after a line end is always seen; no input takes longer than a second of
@@ -10,12 +10,10 @@ processor time.
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 import time
-from collections.abc import Callable
 
+from fuzz import harness
 from plantgate.limits import SCCMD_LINE_BYTES, SCRDR_LINE_BYTES, SCRDR_TRACKED_TAGS
 from plantgate.protocols.scrdr import (
     Checksum,
@@ -122,40 +120,8 @@ def generate(source: random.Random) -> bytes:
 
 def loop(runs: int, seed: int) -> None:
     """The plain-Python loop: the same inputs for the same seed."""
-    source = random.Random(seed)
-    began = time.perf_counter()
-    for run in range(runs):
-        data = generate(source)
-        try:
-            check(data)
-        except BaseException:
-            print(f"run {run} of seed {seed} failed with {data[:4096]!r}", file=sys.stderr)
-            raise
-    seconds = time.perf_counter() - began
-    print(f"{runs} inputs in {seconds:.1f} s ({runs / seconds:.0f}/s): clean")
-
-
-def guided(arguments: list[str]) -> None:
-    """Coverage-guided, for as long as libFuzzer's options say."""
-    import atheris
-
-    instrument: Callable[[], None] = atheris.instrument_all
-    instrument()
-    atheris.Setup([sys.argv[0], *arguments], check)
-    atheris.Fuzz()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=200_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--atheris", action="store_true")
-    options, rest = parser.parse_known_args()
-    if options.atheris:
-        guided([f"-runs={options.runs}", f"-seed={options.seed}", *rest])
-    else:
-        loop(options.runs, options.seed)
+    harness.loop(generate, check, runs, seed)
 
 
 if __name__ == "__main__":
-    main()
+    harness.main(__doc__, loop, check)

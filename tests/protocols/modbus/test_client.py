@@ -125,6 +125,18 @@ def test_any_cutting_gives_the_same_events(pieces: list[bytes], cuts: list[int])
     assert sum(isinstance(event, Broken) for event in events) <= 1
 
 
+@settings(max_examples=500, deadline=None)
+@given(PIECES)
+def test_one_frame_at_a_time_is_the_same_as_all_at_once(pieces: list[bytes]) -> None:
+    """A whole frame that comes alone takes a shorter way."""
+    together, _ = asked()
+    apart, _ = asked()
+    expected = described(together.receive(b"".join(pieces), 1.0))
+    assert described([event for piece in pieces for event in apart.receive(piece, 1.0)]) == expected
+    assert apart.free == together.free
+    assert apart.partial == together.partial
+
+
 def test_answers_may_come_in_any_order() -> None:
     core, ids = asked()
     data = b"".join(frame(transaction, 1, b"\x03\x04" + bytes([transaction] * 4)) for transaction in reversed(ids))
