@@ -211,6 +211,72 @@ async def test_a_second_reader_is_refused(pair: tuple[Stream, socket.socket], ev
     assert await first == b"for the first"
 
 
+async def test_bytes_are_delivered_as_they_come_until_the_peer_ends(
+    pair: tuple[Stream, socket.socket], eventually: Eventually
+) -> None:
+    stream, peer = pair
+    loop = asyncio.get_running_loop()
+    got: list[bytes] = []
+    await loop.sock_sendall(peer, b"early ")
+    await eventually(lambda: stream._waiting)
+    delivery = asyncio.get_running_loop().create_task(stream.deliver(got.append))
+    await eventually(lambda: got)
+    await loop.sock_sendall(peer, b"later")
+    await eventually(lambda: b"".join(got) == b"early later")
+    assert not delivery.done()
+    peer.shutdown(socket.SHUT_WR)
+    await delivery
+    assert stream.error is None
+    await stream.deliver(got.append)
+    assert await stream.read() == b""
+
+
+async def test_what_comes_between_two_deliveries_waits_for_the_second(
+    pair: tuple[Stream, socket.socket], eventually: Eventually
+) -> None:
+    stream, peer = pair
+    loop = asyncio.get_running_loop()
+    got: list[bytes] = []
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await stream.deliver(got.append)
+    await loop.sock_sendall(peer, b"kept")
+    await eventually(lambda: stream._waiting)
+    assert got == []
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await stream.deliver(got.append)
+    assert got == [b"kept"]
+
+
+async def test_an_error_of_the_receiver_belongs_to_the_task_that_waits(
+    pair: tuple[Stream, socket.socket], eventually: Eventually
+) -> None:
+    stream, peer = pair
+
+    def receive(data: bytes) -> None:
+        raise ValueError(data.decode())
+
+    delivery = asyncio.get_running_loop().create_task(stream.deliver(receive))
+    await eventually(lambda: stream._reader is not None)
+    peer.sendall(b"wrong")
+    with pytest.raises(ValueError, match="wrong"):
+        await delivery
+    stream.write(b"the connection is still there")
+    assert await asyncio.get_running_loop().sock_recv(peer, 100)
+
+
+async def test_a_delivery_is_a_reader(pair: tuple[Stream, socket.socket], eventually: Eventually) -> None:
+    stream, _ = pair
+    delivery = asyncio.get_running_loop().create_task(stream.deliver(lambda data: None))
+    await eventually(lambda: stream._reader is not None)
+    with pytest.raises(UsageError) as caught:
+        await stream.read()
+    assert caught.value.code == "NET-103"
+    stream.abort()
+    await delivery
+
+
 @pytest.mark.parametrize(
     ("address", "text"),
     [(("10.0.0.7", 4000), "10.0.0.7:4000"), (("::1", 4000, 0, 0), "[::1]:4000"), (None, ""), ("/a/path", "")],

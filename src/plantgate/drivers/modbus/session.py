@@ -94,24 +94,29 @@ class Session:
         if self._ended is not None:
             job.done(Lost(self._ended), self._clock.mono())
             return
-        unit = self._unit(job.unit)
+        unit = self._units.get(job.unit) or self._new_unit(job.unit)
         if urgent:
             job.since = self._clock.mono()
             self._urgent.append(job)
             self._pump(job.since)
             return
-        if self._is_apart(unit) and (unit.open or unit.queue or self._clock.mono() < unit.retry_at):
+        if unit.failures and self._is_apart(unit) and (unit.open or unit.queue or self._clock.mono() < unit.retry_at):
             self._counters.skipped += 1
             job.done(Skipped(unit.number), self._clock.mono())
             return
         unit.queue.append(job)
-        self._take_turn(unit)
+        if not unit.in_turn:
+            self._take_turn(unit)
 
-    def _unit(self, number: int) -> UnitLine:
-        unit = self._units.get(number)
-        if unit is None:
-            unit = self._units[number] = UnitLine(number)
-            self._several = len(self._units) > 1
+    def wake(self) -> None:
+        """What is due has changed: ask what is, now."""
+        if self._alarm is not None and not self._alarm.expired():
+            self._wake = -math.inf
+            self._alarm.reschedule(asyncio.get_running_loop().time())
+
+    def _new_unit(self, number: int) -> UnitLine:
+        unit = self._units[number] = UnitLine(number)
+        self._several = len(self._units) > 1
         return unit
 
     def _is_apart(self, unit: UnitLine) -> bool:
@@ -143,37 +148,37 @@ class Session:
         self._wake = min(next_due(), math.inf if deadline is None else deadline, rests)
         try:
             async with asyncio.timeout(_seconds(self._wake - now)) as self._alarm:
-                while self._ended is None:
-                    data = await self._stream.read()
-                    now = self._clock.mono()
-                    if not data:
-                        self._end(self._why_lost())
-                        return
-                    self._dispatch(self._core.receive(data, now), now)
-                    self._pump(now)
+                await self._stream.deliver(self._received)
+                self._end(self._why_lost())
         except TimeoutError:
             pass
         finally:
             self._alarm = None
 
+    def _received(self, data: bytes) -> None:
+        """Answers come in and the next requests go out within one callback of the event loop."""
+        now = self._clock.mono()
+        self._dispatch(self._core.receive(data, now), now)
+        self._pump(now)
+
     def _pump(self, now: float) -> None:
         """Send what there is room for."""
         if self._ended is not None or not (self._urgent or self._turns):
             return
-        core, out, soonest = self._core, [], math.inf
+        core, out, wake = self._core, [], self._wake
         for _ in range(core.free):
             job = self._next_job()
             if job is None:
                 break
             unit = self._units[job.unit]
             timeout, patience = self._patience(unit) if self._several else (self._timeout, None)
-            job.sent = True
-            job.beside = self._overdue > 0
             unit.open += 1
             unit.cost = cost = timeout if patience is None else patience
-            soonest = min(soonest, now + cost)
-            job.waited = now - job.since
-            self._counters.began(job.waited)
+            wake = min(wake, now + cost)
+            job.sent = True
+            job.beside = self._overdue > 0
+            job.waited = waited = now - job.since
+            self._counters.began(waited)
             out.append(core.request(job.exchange, job.unit, now, timeout, job, patience)[1])
         if not out:
             return
@@ -182,9 +187,9 @@ class Session:
         except (Unavailable, Overload) as error:
             self._end(error)
             return
-        if self._alarm is not None and soonest < self._wake and not self._alarm.expired():
-            self._wake = soonest
-            self._alarm.reschedule(asyncio.get_running_loop().time() + soonest - now)
+        if wake < self._wake and self._alarm is not None and not self._alarm.expired():
+            self._wake = wake
+            self._alarm.reschedule(asyncio.get_running_loop().time() + wake - now)
 
     def _patience(self, unit: UnitLine) -> tuple[float, float | None]:
         """How long to wait for an answer of `unit`, and after how long its place is given to another (None: never)."""
@@ -257,19 +262,17 @@ class Session:
             return True
         return False
 
-    def _resolved(self, job: Job) -> UnitLine:
+    def _no_more_overdue(self, job: Job, unit: UnitLine) -> None:
         """The request of `job` has its outcome: its unit may go on."""
+        self._overdue -= 1
+        job.overdue = unit.held = False
+        self._take_turn(unit)
+
+    def _answered(self, job: Job, seconds: float | None) -> None:
         unit = self._units[job.unit]
         unit.open -= 1
         if job.overdue:
-            self._overdue -= 1
-            job.overdue = False
-            unit.held = False
-            self._take_turn(unit)
-        return unit
-
-    def _answered(self, job: Job, seconds: float | None) -> None:
-        unit = self._resolved(job)
+            self._no_more_overdue(job, unit)
         if self._heard is not None:
             self._heard()
             self._heard = None
@@ -291,7 +294,10 @@ class Session:
             unit.in_turn = False
 
     def _timed_out(self, job: Job, now: float) -> None:
-        unit = self._resolved(job)
+        unit = self._units[job.unit]
+        unit.open -= 1
+        if job.overdue:
+            self._no_more_overdue(job, unit)
         self._counters.timeouts += 1
         self._timeouts_in_all += 1
         if job.beside:

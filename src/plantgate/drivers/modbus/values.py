@@ -58,10 +58,12 @@ class Decoder:
         self._bits = block.count if block.area.has_bits else 0
         self._block = block
         self._layers: list[tuple[struct.Struct, Order]] = []
+        self._fields: Callable[[bytes], Any] = self._unpack
         self._pick: Callable[[Any], Any] | None = None
         self._second_look: list[tuple[int, _Convert]] = []
         self._floats: list[int] = []
         if self._bits:
+            self._fields = self._unpack_bits
             offsets = [point.address.start - block.start for point in block.points]
             self._pick_in_order(offsets, block.count)
         else:
@@ -76,7 +78,7 @@ class Decoder:
 
     def decode(self, data: bytes) -> Column:
         """The column for the data of a reply, which has exactly the block's length (the protocol core checks it)."""
-        fields: Any = unpack_bits(data, self._bits) if self._bits else self._unpack(data)
+        fields = self._fields(data)
         if self._pick is not None:
             fields = self._pick(fields)
         if self._second_look or (self._floats and not self._finite(fields)):
@@ -99,6 +101,9 @@ class Decoder:
             except (Unreadable, OverflowError):
                 fields[index] = None
 
+    def _unpack_bits(self, data: bytes) -> Sequence[Any]:
+        return unpack_bits(data, self._bits)
+
     def _unpack(self, data: bytes) -> Sequence[Any]:
         fields: tuple[Any, ...] = ()
         for layout, order in self._layers:
@@ -117,6 +122,8 @@ class Decoder:
                 ordered = list(reversed(layer)) if order.words else layer
                 self._layers.append((_layout(ordered, block.count, order.words), order))
                 fields += ordered
+        if len(self._layers) == 1 and not any(self._layers[0][1]):
+            self._fields = self._layers[0][0].unpack  # the usual block: one call
         place = {slot: index for index, slot in enumerate(fields)}
         self._pick_in_order([place[slot] for slot in wanted], len(fields))
 

@@ -7,7 +7,7 @@ the late one of another unit by the unit that sends it.
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Generic, NamedTuple
 
 from plantgate.errors import Overload, PeerError
 from plantgate.limits import MODBUS_PDU_BYTES
@@ -15,7 +15,6 @@ from plantgate.protocols.modbus.client import (
     ClientEvent,
     ExceptionReply,
     Malformed,
-    Pending,
     Reply,
     TimedOut,
     Token,
@@ -107,6 +106,16 @@ def _identification_size(held: bytes | bytearray, start: int) -> int:
     return at - start + _CRC_BYTES
 
 
+class _Open(NamedTuple, Generic[Token]):
+    """The request that is open."""
+
+    token: Token
+    unit: int
+    exchange: Exchange
+    sent: float
+    deadline: float
+
+
 class RtuClientCore(Generic[Token]):
     """The asking side of one connection: a `ClientCore` for RTU frames, with one request open at most."""
 
@@ -114,7 +123,7 @@ class RtuClientCore(Generic[Token]):
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._pending: Pending[Token] | None = None
+        self._pending: _Open[Token] | None = None
 
     @property
     def free(self) -> int:
@@ -131,7 +140,7 @@ class RtuClientCore(Generic[Token]):
         if self._pending is not None:
             raise Overload("MB-109", "a request is open, and RTU has one at a time")
         self._held.clear()
-        self._pending = Pending(token, unit, what, now, now + timeout, now + timeout)
+        self._pending = _Open(token, unit, what, now, now + timeout)
         return 0, rtu_frame(unit, what.pdu)
 
     def receive(self, data: bytes, now: float) -> list[ClientEvent[Token]]:
@@ -165,14 +174,16 @@ class RtuClientCore(Generic[Token]):
         pending, self._pending = self._pending, None
         return [] if pending is None else [pending.token]
 
-    def _judge(self, item: Frame | PeerError, pending: Pending[Token], now: float) -> ClientEvent[Token]:
-        if isinstance(item, Frame) and item.unit != pending.unit:
-            return Unexpected(0, late=True)
-        self._pending = None
+    def _judge(self, item: Frame | PeerError, pending: _Open[Token], now: float) -> ClientEvent[Token]:
         if isinstance(item, PeerError):
+            self._pending = None
             self._held.clear()
             return Malformed(pending.token, item)
-        what, pdu = pending.exchange, item.pdu
+        _, unit, pdu = item
+        if unit != pending.unit:
+            return Unexpected(0, late=True)
+        self._pending = None
+        what = pending.exchange
         if pdu.startswith(what.prefix) and len(pdu) == (what.reply_length or len(pdu)):
             return Reply(pending.token, pdu[len(what.prefix) :], now - pending.sent)
         if pdu[0] == what.function | EXCEPTION_BIT:
@@ -181,7 +192,7 @@ class RtuClientCore(Generic[Token]):
         return Malformed(pending.token, what_is_wrong(pending.unit, what, item))
 
 
-def _next_frame(held: bytearray, pending: Pending[Token]) -> Frame | PeerError | None:
+def _next_frame(held: bytearray, pending: _Open[Token]) -> Frame | PeerError | None:
     """The first whole frame in `held`, taken out of it; None while there is none.
 
     Bytes before the answer's beginning are noise of the line (or the rest of a late answer) and are dropped; an answer
@@ -198,7 +209,7 @@ def _next_frame(held: bytearray, pending: Pending[Token]) -> Frame | PeerError |
     del held[: start + size]
     if crc(frame[:-_CRC_BYTES]) != frame[-_CRC_BYTES:]:
         return PeerError("MB-116", "the check sum (CRC) of the answer is wrong", "noise, or two masters on the line")
-    return Frame(0, frame[0], frame[1:-_CRC_BYTES])
+    return 0, frame[0], frame[1:-_CRC_BYTES]
 
 
 def _whole(held: bytearray, start: int) -> int | None:
@@ -210,7 +221,7 @@ def _whole(held: bytearray, start: int) -> int | None:
     return size if crc(held[start : end - _CRC_BYTES]) == held[end - _CRC_BYTES : end] else None
 
 
-def _answer_begins(held: bytearray, pending: Pending[Token]) -> int:
+def _answer_begins(held: bytearray, pending: _Open[Token]) -> int:
     """Where the answer to `pending` may begin in `held`, -1 if nowhere."""
     unit, what = bytes((pending.unit,)), pending.exchange
     heads = (unit + what.prefix, unit + bytes((what.function | EXCEPTION_BIT,)))
