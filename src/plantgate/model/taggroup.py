@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +38,24 @@ class Condition:
         if isinstance(value, str) or isinstance(wanted, str):
             return False
         return {"<": value < wanted, "<=": value <= wanted, ">": value > wanted, ">=": value >= wanted}[self.operator]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNow:
+    """The rate that a tag group has now, in seconds (0: not read by the clock), why, and since when (monotonic)."""
+
+    rate: float
+    why: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A tag group: its keys in the file (durations are seconds), its rate now, and how many device tags it has."""
+
+    settings: Mapping[str, Scalar]
+    now: GroupNow
+    tags: int
 
 
 ANY_CHANGE = Condition("any change")

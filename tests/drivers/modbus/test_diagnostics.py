@@ -47,7 +47,7 @@ def test_the_names_are_ignitions_and_can_be_paths() -> None:
 def test_each_enabled_device_has_them_for_the_rates_of_its_tags() -> None:
     devices = [Device(name="A", host="h"), Device(name="B", host="h"), Device(name="off", host="h", enabled=False)]
     tags = [replace(definition("HR1"), device="A", group=group) for group in ("fast", "slow", "slow")]
-    made = tag_definitions_of_devices(devices, tags, {"fast": 0.1, "slow": 5.0})
+    made = tag_definitions_of_devices(devices, tags, {"fast": [0.1], "slow": [5.0]})
     folders = {each.path.rpartition("/")[0] for each in made}
     assert folders == {
         *(f"[default]Devices/A{rest}" for rest in ("", "/Aggregate", "/Rates/100 ms", "/Rates/5000 ms")),
@@ -61,7 +61,7 @@ async def test_what_they_say(rude: RudeDevice, tags: Tags, eventually: Eventuall
     ids = {each.path: 1_000 + number for number, each in enumerate(definitions)}
     points = [(tag, definition(f"HR{tag + 1}"), 0.05) for tag in range(200)]
     device = ModbusDevice(
-        "plc", ModbusOptions("127.0.0.1", rude.port, timeout=0.2), points, clock, tags, lambda: 0.0, ids
+        "plc", ModbusOptions("127.0.0.1", rude.port, timeout=0.2), points, clock, tags, lambda: 0.0, ids.get
     )
     group = TaskGroup("test", clock)
 

@@ -198,8 +198,9 @@ async def test_writes_reach_the_device_and_are_read_back(
         ("HRUI_6440", 2**63),
     ]
     for path, value in writes:
-        verdict = await device.execute(WriteTag(f"[default]{path}", value))
+        verdict = await device.execute(WriteTag(f"[default]{path}", value, read_back=True))
         assert verdict.done, verdict
+        assert verdict.now is not None
     assert rude.registers[0] == 0xFFFB
     assert struct.pack(">2H", *rude.registers[4:6]) == struct.pack(">f", 2.5)
     assert rude.coils[2]

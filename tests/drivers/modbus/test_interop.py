@@ -92,7 +92,7 @@ async def test_reads_and_writes_against_pymodbus(port: int, tags: Tags, eventual
             "C2": True,
         }
         for address, value in new.items():
-            verdict = await device.execute(WriteTag(f"[default]{address}", value))
+            verdict = await device.execute(WriteTag(f"[default]{address}", value, read_back=True))
             assert verdict.done, verdict
         assert {address: tags.values[list(EXPECTED).index(address)] for address in new} == new
         assert device.status()[0].details["malformed"] == 0

@@ -255,14 +255,14 @@ async def test_a_bit_without_mask_write_is_read_changed_and_written(
     device = start(["HR10.4", "HR10.0"], rate=60.0)
     await eventually(lambda: len(tags.qualities) == 2)
     before = len(rude.asked)
-    assert (await device.execute(WriteTag("[default]HR10-4", True))).done
+    assert (await device.execute(WriteTag("[default]HR10-4", True, read_back=True))).done
     assert rude.asked[before:] == [
         MaskWriteRegister(9, 0xFFEF, 0x10),
         Read(HOLDING, 9, 1),
         WriteRegister(9, 0x0F1F),
         Read(HOLDING, 9, 1),
     ]
-    assert (await device.execute(WriteTag("[default]HR10-0", False))).done
+    assert (await device.execute(WriteTag("[default]HR10-0", False, read_back=True))).done
     assert rude.registers[9] == 0x0F1E
     assert sum(isinstance(request, MaskWriteRegister) for request in rude.asked) == 1
 
@@ -424,7 +424,7 @@ async def test_a_device_that_changes_what_is_written_is_told(
     await eventually(lambda: len(tags.qualities) == 1)
     usual = rude._take
     rude._take = lambda request: usual(WriteRegister(0, 80))  # type: ignore[method-assign]
-    verdict = await device.execute(WriteTag("[default]HR1", 100))
+    verdict = await device.execute(WriteTag("[default]HR1", 100, read_back=True))
     assert verdict.done
     assert verdict.code == "MB-410"
     assert "holds 80 now" in verdict.message

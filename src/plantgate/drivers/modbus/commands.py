@@ -1,4 +1,4 @@
-"""Tag writes of a device: judged, sent in order, read back, and a verdict that says what is known."""
+"""Tag writes of a device: judged, sent in order, read back if wanted, and a verdict that says what is known."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
+from plantgate.drivers.modbus.blocks import Segment
 from plantgate.drivers.modbus.jobs import Counters, Job
 from plantgate.drivers.modbus.options import ModbusOptions
 from plantgate.drivers.modbus.outcomes import Outcome, verdict_on
 from plantgate.drivers.modbus.planner import Point, block_of
-from plantgate.drivers.modbus.polling import Segment
 from plantgate.drivers.modbus.session import Session
 from plantgate.drivers.modbus.values import Unwritable
 from plantgate.drivers.modbus.writing import Answer, Ask, Words, Writer, Written, words_of
 from plantgate.limits import MODBUS_WAITING_WRITES
 from plantgate.model.command import DONE, Command, Verdict, WriteTag
 from plantgate.model.command import Outcome as Result
+from plantgate.model.quality import Quality
 from plantgate.model.seams import BatchSink
-from plantgate.model.value import Batch
+from plantgate.model.value import Batch, Scalar, TagValue
 from plantgate.protocols.modbus.client import ExceptionReply, Reply
-from plantgate.protocols.modbus.pdu import Exchange, pack_bits
+from plantgate.protocols.modbus.pdu import Exchange
 from plantgate.runtime.clock import Clock
 
 _PATIENCE = 3  # timeouts that a request may take with the wait for its turn
+_LATE = (Quality.ERROR_TIMEOUT_EXPIRED, "the device is busy, its turn did not come in time")
 
 
 async def ask(session: Session, unit: int, request: Exchange, timeout: float, clock: Clock) -> Answer:
@@ -69,10 +71,10 @@ class Commands:
         self._waiting = 0
 
     async def execute(self, command: Command, session: Session | None, why_not: str) -> Verdict:
-        """Write a tag: before all waiting polls, then read back so that the tree shows what the device took.
+        """Write a tag, before all waiting polls. With `read_back` read it at once: the tree shows what was taken.
 
-        FAILED says whether the value can have reached the device; REFUSED was never sent. `why_not` tells why there
-        is no session.
+        The verdict's `now` is what was read back, as the device has it. FAILED says whether the value can have reached
+        the device; REFUSED was never sent. `why_not` tells why there is no session.
         """
         if not isinstance(command, WriteTag):
             return Verdict(Result.REFUSED, "MB-401", f"{self._name} is a Modbus device: it takes tag writes only")
@@ -89,12 +91,12 @@ class Commands:
             return Verdict(Result.FAILED, "MB-405", f"not sent: {self._waiting} writes wait for {self._name} already")
         self._waiting += 1
         try:
-            return await self._in_turn(command.path, point, words, session)
+            return await self._in_turn(command, point, words, session)
         finally:
             self._waiting -= 1
 
-    async def _in_turn(self, path: str, point: Point, words: Words, session: Session) -> Verdict:
-        turn = self._turns[point.unit]
+    async def _in_turn(self, command: WriteTag, point: Point, words: Words, session: Session) -> Verdict:
+        path, turn = command.path, self._turns[point.unit]
         try:
             async with asyncio.timeout(_PATIENCE * self._options.timeout):
                 await turn.acquire()
@@ -105,6 +107,8 @@ class Commands:
             if not written.done:
                 return self._failure(path, point, written)
             self._counters.writes += 1
+            if not command.read_back and written.data is None:
+                return DONE
             return await self._read_back(path, point, words, written, session)
         finally:
             turn.release()
@@ -132,34 +136,38 @@ class Commands:
     async def _read_back(self, path: str, point: Point, words: Words, written: Written, session: Session) -> Verdict:
         """Publish what the device has now, and say if it is not what was written: a PLC may limit or use up a value.
 
-        If reading fails the next poll tells: the write itself is done.
+        Where that can't be read the next poll tells: the write itself is done.
         """
         segment = Segment(block_of((point,)), self._options)
-        data = written.data if written.data is not None else await self._read(segment, point.unit, session)
+        data, outcome = written.data, None
         if data is None:
-            return DONE
-        column = segment.decode(data)
-        if None not in column:
-            wall = self._clock.wall()
-            self._sink.publish(Batch(segment.tags, column, segment.good, (wall,), wall))
-        if _holds(data, words):
-            return DONE
-        return Verdict(Result.DONE, "MB-410", f"{path} was written and the device holds {column[0]!r} now")
+            data, outcome = await self._read(segment, point.unit, session)
+        if data is None:
+            _, reason = (
+                verdict_on(outcome, point.unit, self._options.where, self._options.timeout) if outcome else _LATE
+            )
+            return Verdict(Result.DONE, "MB-411", f"{path} was written and could not be read back: {reason}")
+        [value] = segment.decode(data)
+        if value is None:
+            return Verdict(Result.DONE, "MB-412", f"{path} was written and the device holds no value of its type now")
+        wall = self._clock.wall()
+        self._sink.publish(Batch(segment.tags, (value,), segment.good, (wall,), wall))
+        now = TagValue(value, Quality.GOOD, wall)
+        if _holds(data, value, words):
+            return Verdict(Result.DONE, now=now)
+        return Verdict(Result.DONE, "MB-410", f"{path} was written and the device holds {value!r} now", now)
 
-    async def _read(self, segment: Segment, unit: int, session: Session) -> bytes | None:
+    async def _read(self, segment: Segment, unit: int, session: Session) -> tuple[bytes | None, Outcome | None]:
+        """The data, or None and the outcome of the request that did not give it."""
         data = b""
         for part in segment.exchanges:
             answer = await ask(session, unit, part, self._options.timeout, self._clock)
             if not isinstance(answer.outcome, Reply):
-                return None
+                return None, answer.outcome
             data += answer.outcome.data
-        return data
+        return data, None
 
 
-def _holds(data: bytes, words: Words) -> bool:
-    """Are `data`, as read back, what was written?"""
-    if words.data:
-        return data == words.data
-    if words.address.bit is None:
-        return data == pack_bits((words.state,))
-    return True  # the other bits of the register are the PLC's
+def _holds(data: bytes, value: Scalar, words: Words) -> bool:
+    """Are `data`, as read back, what was written? The other bits of a register are the PLC's."""
+    return data == words.data if words.data else bool(value) is words.state

@@ -10,12 +10,13 @@ its poll takes, in percent: above 100 the device can't keep up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from plantgate.config.document import Device
+from plantgate.drivers.modbus.blocks import PollGroup
 from plantgate.drivers.modbus.jobs import Counters
-from plantgate.drivers.modbus.polling import Poller, PollGroup
+from plantgate.drivers.modbus.polling import Poller
 from plantgate.model.quality import Quality
 from plantgate.model.seams import BatchSink
 from plantgate.model.tag import TagDefinition, TagKind, full_path
@@ -50,6 +51,7 @@ _THROUGHPUT: Final[tuple[_Row, ...]] = (
     ("QueueDuration", _FLOAT, "ms", "How long a request waits for its turn"),
     ("RequestCount", _INT, "", "Requests for one poll"),
 )
+_UNUSED: Final = ("ActualThroughput", "IdealThroughput", "OverloadFactor", "QueueDuration", "RequestCount")
 _RATE: Final[tuple[_Row, ...]] = (
     ("ActualSamplingInterval", _FLOAT, "ms", "Time between the last two polls"),
     ("IdealSamplingInterval", _FLOAT, "ms", "Rate of the tag group"),
@@ -70,13 +72,13 @@ def device_tag_definitions(device: str, rates: Iterable[float]) -> list[TagDefin
 
 
 def tag_definitions_of_devices(
-    devices: Iterable[Device], tags: Iterable[TagDefinition], rates: Mapping[str, float]
+    devices: Iterable[Device], tags: Iterable[TagDefinition], rates: Mapping[str, Collection[float]]
 ) -> list[TagDefinition]:
-    """The diagnostic tags of every device that is enabled; `rates` are the seconds of each tag group. One pass."""
+    """The diagnostic tags of every device that is enabled; `rates` are the seconds that each tag group may have."""
     polled: dict[str, set[float]] = {device.name: set() for device in devices if device.enabled}
     for tag in tags:
         if tag.kind is TagKind.DEVICE and tag.device in polled:
-            polled[tag.device].add(rates[tag.group])
+            polled[tag.device].update(rates[tag.group])
     return [definition for name, found in polled.items() for definition in device_tag_definitions(name, found)]
 
 
@@ -93,22 +95,20 @@ def _folders(rates: Iterable[float]) -> list[str]:
 
 
 class Diagnostics:
-    """Publishes the tags of one device. `ids` maps tag paths to tag ids; a path that is not in it is not published."""
+    """Publishes the tags of one device. `find` gives the id of a tag path; what has none is not published."""
 
-    def __init__(self, device: str, ids: Mapping[str, int], clock: Clock, sink: BatchSink) -> None:
+    def __init__(self, device: str, find: Callable[[str], int | None], clock: Clock, sink: BatchSink) -> None:
         self._device = device
-        self._ids = ids
+        self._find = find
         self._clock = clock
         self._sink = sink
-        self._marks: dict[float, int] = {}
+        self._told: set[str] = set()
         self._marked_at = clock.mono()
 
     def publish(self, values: Mapping[str, Scalar]) -> None:
         """Values by tag name below the device's folder."""
         rows = [
-            (tag, value)
-            for name, value in values.items()
-            if (tag := self._ids.get(_path(self._device, name))) is not None
+            (tag, value) for name, value in values.items() if (tag := self._find(_path(self._device, name))) is not None
         ]
         if not rows:
             return
@@ -132,16 +132,22 @@ class Diagnostics:
             "ReconnectCount": max(0, counters.connects - 1),
         }
         counters.slowest_seconds = 0.0
-        actual = {group.rate: self._throughput(group, seconds) for group in poller.groups}
-        for group in poller.groups:
-            values |= {f"Rates/{_folder(group.rate)}/{name}": value for name, value in _of_rate(group, actual).items()}
-        values |= {f"Aggregate/{name}": value for name, value in _of_all(poller.groups, actual, counters).items()}
+        groups = poller.groups
+        actual = {group.rate: _throughput(group, seconds) for group in groups}
+        of_rates = {_folder(group.rate): _of_rate(group, actual) for group in groups}
+        for folder in self._told - of_rates.keys():
+            values |= {f"Rates/{folder}/{name}": 0 for name in _UNUSED}  # no group has this rate now
+        self._told = set(of_rates)
+        for folder, figures in of_rates.items():
+            values |= {f"Rates/{folder}/{name}": value for name, value in figures.items()}
+        values |= {f"Aggregate/{name}": value for name, value in _of_all(groups, actual, counters).items()}
         self.publish(values)
 
-    def _throughput(self, group: PollGroup, seconds: float) -> float:
-        answered = group.answered - self._marks.get(group.rate, 0)
-        self._marks[group.rate] = group.answered
-        return round(answered / seconds, 2) if seconds > 0 else 0.0
+
+def _throughput(group: PollGroup, seconds: float) -> float:
+    """Answers a second since this was last asked."""
+    answered, group.answered = group.answered, 0
+    return round(answered / seconds, 2) if seconds > 0 else 0.0
 
 
 def _of_rate(group: PollGroup, actual: Mapping[float, float]) -> dict[str, Scalar]:

@@ -8,12 +8,12 @@ from math import inf
 from typing import NamedTuple
 
 from plantgate.drivers.modbus.address import Address, Kind
+from plantgate.drivers.modbus.blocks import Segment
 from plantgate.drivers.modbus.commands import Commands, ask
 from plantgate.drivers.modbus.jobs import Counters
 from plantgate.drivers.modbus.options import ModbusOptions
 from plantgate.drivers.modbus.outcomes import GATEWAY_SAYS_DEAD, SPLIT_AFTER, Lost, Outcome, verdict_on
 from plantgate.drivers.modbus.planner import Point, block_of, plan
-from plantgate.drivers.modbus.polling import Segment
 from plantgate.drivers.modbus.session import Session
 from plantgate.errors import PeerError, Unavailable
 from plantgate.model.command import Verdict, WriteTag
@@ -139,7 +139,7 @@ class Direct:
         [point] = self._points([address])
         commands = Commands("the device", self._options, {"it": point}, self._clock, self, Counters())
         self._read_back.clear()
-        verdict = await commands.execute(WriteTag("it", value), self._session, "")
+        verdict = await commands.execute(WriteTag("it", value, read_back=True), self._session, "")
         shown = Verdict(verdict.outcome, verdict.code, verdict.message.removeprefix("it: ").removeprefix("it "))
         if 0 in self._read_back:
             return shown, Reading(self._read_back[0], Quality.GOOD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -10,11 +10,15 @@ from plantgate.drivers.modbus.commands import Commands
 from plantgate.drivers.modbus.diagnostics import Diagnostics
 from plantgate.drivers.modbus.jobs import Counters
 from plantgate.drivers.modbus.options import ModbusOptions
+from plantgate.drivers.modbus.plan_view import running
 from plantgate.drivers.modbus.planner import Point
+from plantgate.drivers.modbus.plans import Polled
 from plantgate.drivers.modbus.polling import Poller
+from plantgate.drivers.modbus.report import report
 from plantgate.drivers.modbus.session import Session
 from plantgate.errors import ConfigError, PeerError, PlantgateError, Unavailable
 from plantgate.model.command import Command, Verdict
+from plantgate.model.device import DeviceState, PlannedRequest
 from plantgate.model.quality import Quality
 from plantgate.model.seams import BatchSink
 from plantgate.model.status import Health, PartStatus
@@ -51,8 +55,8 @@ _BY_CODE = {"NET-112": _State.REFUSED, _LEFT_UNANSWERED: _State.SILENT, "MB-302"
 class ModbusDevice:
     """Polls `points` (tag id, definition, seconds between polls) and writes them. Run it once, as an owned task.
 
-    Is a `CommandTarget` (WriteTag) and a `StatusSource`. The constructor raises ConfigError for an address that
-    is none, naming the tag. `diagnostics` has the ids of the tags of `device_tag_definitions`, by path.
+    Is a `CommandTarget` (WriteTag), a `GroupPoller` and a `StatusSource`. The constructor raises ConfigError for an
+    address that is none, naming the tag. `diagnostics` finds the ids of the tags of `device_tag_definitions` by path.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class ModbusDevice:
         clock: Clock,
         sink: BatchSink,
         random: Callable[[], float] = lambda: 1.0,
-        diagnostics: Mapping[str, int] | None = None,
+        diagnostics: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.options = options
@@ -71,17 +75,32 @@ class ModbusDevice:
         self._where = options.where
         self._clock = clock
         self._random = random
-        self._points = {definition.path: self._point(tag, definition) for tag, definition, _ in points}
+        self._points: dict[str, Point] = {}
+        self._texts: dict[int, str] = {}
         self._counters = Counters()
-        rated = [(self._points[definition.path], rate) for _, definition, rate in points]
-        self._poller = Poller(rated, options, clock, sink, self._counters)
+        self._poller = Poller(self._taken(points), options, clock, sink, self._counters)
         self._commands = Commands(name, options, self._points, clock, sink, self._counters)
-        self._diagnostics = Diagnostics(name, diagnostics or {}, clock, sink)
+        self._diagnostics = Diagnostics(name, diagnostics, clock, sink)
         self._session: Session | None = None
         self._state, self._since, self._error = _State.STOPPED, clock.wall(), _NO_ERROR
         self._rate_mark = (clock.mono(), 0, 0.0)
 
+    def _taken(self, points: Sequence[tuple[int, TagDefinition, float]]) -> list[Polled]:
+        """What the poller is told of `points`. Raises ConfigError, and takes nothing over, for a wrong address."""
+        made = [(self._point(tag, definition), definition, rate) for tag, definition, rate in points]
+        self._points.clear()  # one mapping for good: the commands read it
+        self._points.update((definition.path, point) for point, definition, _ in made)
+        self._texts = {point.tag: definition.address for point, definition, _ in made}
+        return [Polled(point, definition.group, rate) for point, definition, rate in made]
+
     def _point(self, tag: int, definition: TagDefinition) -> Point:
+        known = self._points.get(definition.path)
+        if known is not None and (known.tag, known.data_type, self._texts[known.tag]) == (
+            tag,
+            definition.data_type,
+            definition.address,
+        ):
+            return known
         try:
             address = self.options.address(definition.address)
         except ConfigError as error:
@@ -89,6 +108,25 @@ class ModbusDevice:
             raise ConfigError(error.code, message, error.hint) from None
         unit = self.options.unit_id if address.unit is None else address.unit
         return Point(tag, unit, address, definition.data_type)
+
+    # what is polled
+
+    def set_points(self, points: Sequence[tuple[int, TagDefinition, float]]) -> None:
+        """Poll these from now on, at the rates that are in force now.
+
+        The connection stays, and what is known of registers that can't be read; an answer that is under way counts for
+        the tags that stay as they are. Raises ConfigError, and changes nothing, for an address that is none.
+        """
+        self._poller.set_points(self._taken(points))
+        self._diagnostics.publish({"MonitoredItemCount": len(self._points)})
+
+    def set_rate(self, group: str, seconds: float) -> None:
+        """GroupPoller: poll this tag group so often from now on, never for 0."""
+        self._poller.set_rate(group, seconds)
+
+    def read_once(self, group: str) -> None:
+        """GroupPoller: read this tag group now; when the device is back, if it is away."""
+        self._poller.read_once(group)
 
     # life
 
@@ -204,7 +242,7 @@ class ModbusDevice:
         word, health = self._state.value
         error, trouble = self._error, ""
         good, tags = self._poller.tags_good, len(self._points)
-        if self._state is _State.CONNECTED and tags and not good:
+        if self._state is _State.CONNECTED and tags and not good and self._poller.groups:
             word, health, trouble = "answering with errors", Health.FAILED, self._poller.trouble
         return [
             PartStatus(
@@ -218,6 +256,15 @@ class ModbusDevice:
                 self._details(good, tags),
             )
         ]
+
+    def inspect(self) -> DeviceState:
+        """The figures of its page: rates, units, tags that are bad."""
+        rate = self._rate_mark[2] if self._state is _State.CONNECTED else 0.0
+        return report(self._poller, self._counters, rate, self._clock, connected=self._state is _State.CONNECTED)
+
+    def plan(self) -> list[PlannedRequest]:
+        """The requests that are sent now, by rate; with a rate of 0 those that are sent on demand."""
+        return running(self._poller.every_group(), self.options)
 
     def _details(self, good: int, tags: int) -> dict[str, str | int | float | None]:
         counters, load = self._counters, self._poller.load_percent

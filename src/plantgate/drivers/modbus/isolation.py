@@ -9,6 +9,7 @@ Pure: points are their indices in the block, `now` is monotonic seconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,6 +42,28 @@ class Isolation:
         self._trial: int | None = None
         self._searching = False
         self._probe = 0
+
+    @classmethod
+    def heir(cls, origins: Sequence[tuple[Isolation, int] | None]) -> Isolation:
+        """The memory of a new block; `origins` says for each point where it was before, None if it is new."""
+        made = cls(len(origins))
+        before: tuple[Isolation, int] | None = None
+        for index, origin in enumerate(origins):
+            if origin is not None:
+                old, at = origin
+                if at in old._bad:
+                    made._bad[index] = old._bad[at]
+                if before is not None and before[0] is old:
+                    between = set(range(before[1] + 1, at + 1))
+                    made._seams |= {index} if between & old._seams else set()
+                    made._walls |= {index} if between & old._walls else set()
+            before = origin
+        return made
+
+    def retry_at(self, point: int) -> float | None:
+        """When a bad point is asked again, None if it is not bad."""
+        bad = self._bad.get(point)
+        return None if bad is None else bad.retry_at
 
     @property
     def bad(self) -> list[int]:

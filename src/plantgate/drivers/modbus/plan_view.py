@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from plantgate.drivers.modbus.address import Area
+from plantgate.drivers.modbus.blocks import PollGroup
 from plantgate.drivers.modbus.options import ModbusOptions
 from plantgate.drivers.modbus.planner import Block, Point, pieces, plan
+from plantgate.model.device import PlannedRequest
 
 _REGISTER_BYTES, _BYTE_BITS = 2, 8
 _PREFIX = {Area.COILS: "C", Area.DISCRETE_INPUTS: "DI", Area.HOLDING_REGISTERS: "HR", Area.INPUT_REGISTERS: "IR"}
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRequest:
-    """`first` and `last` are addresses as a tag has them; `requests` is 1 but for a value longer than a request may be.
-
-    `wasted` is the bytes that no tag wants; `why` says why the next tag is not in it.
-    """
-
-    rate: float
-    unit: int
-    function: int
-    first: str
-    last: str
-    count: int
-    tags: int
-    wasted: int
-    requests: int
-    why: str
 
 
 def planned(points: Iterable[tuple[Point, float]], options: ModbusOptions) -> list[PlannedRequest]:
@@ -38,12 +20,17 @@ def planned(points: Iterable[tuple[Point, float]], options: ModbusOptions) -> li
     for point, rate in points:
         if rate > 0:
             by_rate.setdefault(rate, []).append(point)
-    rows: list[PlannedRequest] = []
-    for rate, members in sorted(by_rate.items()):
-        blocks = plan(members, options)
-        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-            rows.append(_row(block, following, rate, options))
-    return rows
+    return [row for rate, members in sorted(by_rate.items()) for row in _rows(plan(members, options), rate, options)]
+
+
+def running(groups: Iterable[PollGroup], options: ModbusOptions) -> list[PlannedRequest]:
+    """The plan of a device that runs. What is read on demand only has a rate of 0."""
+    return [row for its in groups for row in _rows([state.block for state in its.blocks], its.rate, options)]
+
+
+def _rows(blocks: Sequence[Block], rate: float, options: ModbusOptions) -> Iterator[PlannedRequest]:
+    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+        yield _row(block, following, rate, options)
 
 
 def _row(block: Block, following: Block | None, rate: float, options: ModbusOptions) -> PlannedRequest:
@@ -56,8 +43,10 @@ def _row(block: Block, following: Block | None, rate: float, options: ModbusOpti
         function=int(block.area),
         first=f"{prefix}{block.start + base}",
         last=f"{prefix}{block.stop - 1 + base}",
+        start=block.start,
         count=block.count,
         tags=len(block.points),
+        gap=unused,
         wasted=unused // _BYTE_BITS if block.area.has_bits else unused * _REGISTER_BYTES,
         requests=len(pieces(block, options)),
         why=_why(block, following, options),

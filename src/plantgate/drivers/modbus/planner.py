@@ -8,9 +8,10 @@ two requests: its halves would be of two moments.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
 from plantgate.drivers.modbus.address import Address, Area
 from plantgate.drivers.modbus.options import ModbusOptions
@@ -24,6 +25,10 @@ class Point(NamedTuple):
     unit: int
     address: Address
     data_type: DataType
+
+
+Placed: TypeAlias = tuple[int, int, int, Point]  # start, stop, tag id
+_PLACE = itemgetter(0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +62,39 @@ def pieces(block: Block, options: ModbusOptions) -> list[tuple[int, int]]:
 
 def plan(points: Iterable[Point], options: ModbusOptions) -> list[Block]:
     """The requests for one poll of `points`, by unit, area and address."""
-    tables: defaultdict[tuple[int, Area], list[Point]] = defaultdict(list)
-    for point in points:
-        tables[point.unit, point.address.area].append(point)
+    return plan_placed(map(placed, points), options)
+
+
+def placed(point: Point) -> Placed:
+    """What `plan_placed` takes: whoever plans often has it ready."""
+    return point.address.start, point.address.stop, point.tag, point
+
+
+def plan_placed(points: Iterable[Placed], options: ModbusOptions) -> list[Block]:
+    """The same as `plan`."""
+    tables: defaultdict[tuple[int, Area], list[Placed]] = defaultdict(list)
+    for each in points:
+        point = each[3]
+        tables[point.unit, point.address.area].append(each)
     blocks: list[Block] = []
-    for (_, area), members in sorted(tables.items()):
-        members.sort(key=lambda point: (point.address.start, point.address.stop, point.tag))
-        blocks += _pack(members, options.most(area), options.span_gaps)
+    for (unit, area), members in sorted(tables.items()):
+        members.sort(key=_PLACE)
+        for start, stop, packed in _pack(members, options.most(area), options.span_gaps):
+            blocks.append(Block(unit, area, start, stop - start, packed))
     return blocks
 
 
-def _pack(points: list[Point], limit: int, span_gaps: bool) -> list[Block]:
-    """`points` of one unit and area, sorted. A value longer than `limit` gets a block of its own: see `pieces`."""
-    blocks: list[Block] = []
-    first = 0
-    start = stop = points[0].address.start
-    for index, point in enumerate(points):
-        address = point.address
-        fits = max(stop, address.stop) - start <= limit
-        if index > first and not (fits and (span_gaps or address.start <= stop)):
-            blocks.append(block_of(tuple(points[first:index])))
-            first, start, stop = index, address.start, address.start
-        stop = max(stop, address.stop)
-    blocks.append(block_of(tuple(points[first:])))
-    return blocks
+def _pack(points: list[Placed], limit: int, span_gaps: bool) -> Iterator[tuple[int, int, tuple[Point, ...]]]:
+    """Of one unit and area, sorted. A value longer than `limit` gets a block of its own: see `pieces`."""
+    packed: list[Point] = []
+    first = end = 0
+    for start, stop, _, point in points:
+        fits = max(stop, end) - first <= limit
+        if packed and not (fits and (span_gaps or start <= end)):
+            yield first, end, tuple(packed)
+            packed = []
+        if not packed:
+            first = end = start
+        end = max(end, stop)
+        packed.append(point)
+    yield first, end, tuple(packed)

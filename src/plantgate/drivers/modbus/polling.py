@@ -2,129 +2,43 @@
 
 A block that is still unanswered when its next poll is due is not asked twice: the poll is counted as late. If it
 stays unanswered for two periods its tags leave GOOD, whatever the timeout says.
+
+What is polled and how often may change at any time (plans.py); what is known and under way stays (blocks.py).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
-from plantgate.drivers.modbus.isolation import Isolation, Run
+from plantgate.drivers.modbus.blocks import BlockState, PollGroup, Segment
+from plantgate.drivers.modbus.isolation import FIRST_RETRY, Isolation, Run
 from plantgate.drivers.modbus.jobs import Counters, Job
 from plantgate.drivers.modbus.options import ModbusOptions
 from plantgate.drivers.modbus.outcomes import SPLIT_AFTER, Lost, Outcome, Skipped, verdict_on
-from plantgate.drivers.modbus.planner import Block, Point, block_of, pieces, plan
+from plantgate.drivers.modbus.planner import block_of
+from plantgate.drivers.modbus.plans import Plans, Polled
 from plantgate.drivers.modbus.session import Session
-from plantgate.drivers.modbus.values import Column, Decoder
+from plantgate.drivers.modbus.values import Column
 from plantgate.limits import MODBUS_SPLIT_REQUESTS
 from plantgate.model.quality import Quality, is_good
 from plantgate.model.seams import BatchSink
-from plantgate.model.value import Batch, Scalar
+from plantgate.model.value import Batch
 from plantgate.protocols.modbus.client import ExceptionReply, Reply
-from plantgate.protocols.modbus.pdu import Exchange, Function, Read, exchange
 from plantgate.runtime.clock import Clock
 
 _KEPT_SEGMENTS = 64
 _EWMA = 0.1
-
-
-class Segment:
-    """A run of a block's points, compiled: the requests, the decoder and the columns that never change.
-
-    There is more than one request only for a value that is longer than the device allows at once.
-    """
-
-    __slots__ = ("decoder", "exchanges", "good", "payload", "tags", "values")
-
-    def __init__(self, block: Block, options: ModbusOptions) -> None:
-        self.tags = tuple(point.tag for point in block.points)
-        self.good: tuple[int, ...] = (int(Quality.GOOD),) * len(self.tags)
-        self.exchanges: tuple[Exchange, ...] = tuple(
-            exchange(Read(Function(block.area), start, count)) for start, count in pieces(block, options)
-        )
-        self.decoder = Decoder(block, options)
-        self.payload: bytes | None = None
-        self.values: Column = ()
-
-    def decode(self, data: bytes) -> Column:
-        """The column of `data`. The same bytes as last time are the same values: most blocks of a plant stand still."""
-        if data != self.payload:
-            self.values = self.decoder.decode(data)
-            self.payload = data
-        return self.values
-
-
-@dataclass(slots=True)
-class BlockState:
-    """What is known about one block of the plan.
-
-    `asked` is when its last poll began, `answered` when it last gave values (monotonic seconds); `open` counts the
-    requests of that poll that have no outcome yet.
-    """
-
-    block: Block
-    values: list[Scalar]
-    qualities: list[int]
-    isolation: Isolation
-    segments: dict[tuple[int, int], Segment] = field(default_factory=dict)
-    open: int = 0
-    asked: float = math.inf
-    answered: float = math.inf
-    refusals: int = 0
-    searches: int = 0
-    reason: str = ""
-    requests: int = 1
-
-
-@dataclass(slots=True)
-class PollGroup:
-    """The blocks that are read every `rate` seconds.
-
-    `spent` is how long the last whole poll took, `interval` the time between the last two, `queued` how long its
-    requests waited for their turn (a moving mean); `answered` counts answers.
-    """
-
-    rate: float
-    blocks: list[BlockState]
-    due: float = math.inf
-    begun: float = 0.0
-    spent: float = 0.0
-    open: int = 0
-    polled: float = math.inf
-    interval: float = 0.0
-    queued: float = 0.0
-    answered: int = 0
-
-    @property
-    def requests(self) -> int:
-        """How many requests the plan has for one poll."""
-        return sum(state.requests for state in self.blocks)
-
-    @property
-    def load_percent(self) -> float | None:
-        """How much of the period the poll takes; above 100 the device can't keep up. None before a poll."""
-        return 100 * self.spent / self.rate if self.spent else None
-
-    def stale_at(self, state: BlockState) -> float:
-        """Two periods after its last answer; a poll that the gateway itself sent late is given one period.
-
-        A device that is slower than the rate is slow, not quiet: its own pace counts as the period then.
-        """
-        period = max(self.rate, self.spent)
-        return max(state.answered + period, state.asked) + period
+# After a change of the plan the next one waits for so many times what this one took: groups of a device with very many
+# tags that change all the time don't take the event loop for themselves. At most so many seconds: a tag would be stale.
+_PAUSE, _LONGEST_PAUSE = 20, 0.5
 
 
 class Poller:
     """All polls of one device. `start` and `stop` bracket a connection; between them it feeds a session."""
 
     def __init__(
-        self,
-        points: Sequence[tuple[Point, float]],
-        options: ModbusOptions,
-        clock: Clock,
-        sink: BatchSink,
-        counters: Counters,
+        self, points: Sequence[Polled], options: ModbusOptions, clock: Clock, sink: BatchSink, counters: Counters
     ) -> None:
         self._options = options
         self._clock = clock
@@ -132,11 +46,71 @@ class Poller:
         self._counters = counters
         self._where = options.where
         self._session: Session | None = None
-        rates = sorted({rate for _, rate in points if rate > 0})
-        self.groups = [self._group([point for point, its in points if its == rate], rate) for rate in rates]
+        self._away: tuple[Quality, str] | None = None
+        self._plans = Plans(options)
+        self._replan_at = -math.inf
+        self._wanted: set[str] = set()  # groups to read once: noted only, for we may be in the middle of an answer
+        self.set_points(points)
 
-    def _group(self, points: list[Point], rate: float) -> PollGroup:
-        return PollGroup(rate, [_new_state(block, self._options) for block in plan(points, self._options)])
+    # what is polled
+
+    def set_points(self, points: Sequence[Polled]) -> None:
+        """From the next poll on these. What is under way counts for the points that stay."""
+        self._plans.set_points(points)
+        self._replan_at = -math.inf  # at once: what is under way may be for a tag that is another one now
+        self.every_group()
+        self._wake()
+
+    def set_rate(self, group: str, rate: float) -> None:
+        """Poll `group` every `rate` seconds from now on, never for 0."""
+        if self._plans.set_rate(group, rate):
+            self._wake()
+
+    def read_once(self, group: str) -> None:
+        """Read the tags of `group` now, besides the schedule. While the device is away this waits for it."""
+        if self._plans.has(group):
+            self._wanted.add(group)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._session is not None:
+            self._session.wake()
+
+    def every_group(self) -> Plans:
+        """As it is to be now. Those that are read on demand only come first."""
+        if self._plans.changed and self._clock.mono() >= self._replan_at:
+            began = self._clock.mono()
+            changed = self._plans.settle()
+            now = self._clock.mono()
+            self._replan_at = now + min(_LONGEST_PAUSE, _PAUSE * (now - began))
+            if self._session is not None:
+                for group in changed:
+                    self._begin(group, now)
+            elif self._away is not None:
+                self._tell_away(changed)
+        return self._plans
+
+    def _begin(self, group: PollGroup, now: float) -> None:
+        """A plan that has changed while the device is connected: what is older than its period is read at once."""
+        for state in group.blocks:
+            state.answered = min(state.answered, now)
+        if group.rate and group.due == math.inf:
+            group.due = max(now, min(state.asked for state in group.blocks) + group.rate)
+        elif group.rate:
+            for state in group.blocks:
+                state.again = state.again or (state.asked + group.rate <= now and not state.busy)
+        if any(state.again for state in group.blocks):
+            group.again_at = -math.inf
+
+    @property
+    def groups(self) -> list[PollGroup]:
+        """What is polled, by rising rate."""
+        return [group for group in self.every_group() if group.rate]
+
+    @property
+    def states(self) -> list[BlockState]:
+        """All blocks, also of what is read on demand only."""
+        return [state for group in self.every_group() for state in group.blocks]
 
     @property
     def units(self) -> set[int]:
@@ -150,11 +124,11 @@ class Poller:
 
     @property
     def tags_good(self) -> int:
-        return sum(is_good(code) for group in self.groups for state in group.blocks for code in state.qualities)
+        return sum(is_good(code) for state in self.states for code in state.qualities)
 
     @property
     def trouble(self) -> str:
-        """Why the first block that is not well is not, empty if all are."""
+        """Why the first block that is polled and not well is not, empty if all are."""
         return next((state.reason for group in self.groups for state in group.blocks if state.reason), "")
 
     @property
@@ -167,30 +141,38 @@ class Poller:
     def start(self, session: Session) -> None:
         """A new connection: everything is due now, and what the last one refused may be readable."""
         now = self._clock.mono()
-        self._session = session
-        for group in self.groups:
-            group.due, group.open, group.spent, group.polled = now, 0, 0.0, math.inf
+        for group in self.every_group():
+            group.due = now if group.rate else math.inf
+            group.open, group.spent, group.pace, group.polled, group.again_at = 0, 0.0, 0.0, math.inf, math.inf
             for state in group.blocks:
                 state.isolation = Isolation(len(state.block.points))
-                state.open, state.answered, state.refusals = 0, now, 0
+                state.open, state.ancestors, state.answered, state.refusals = 0, (), now, 0
+        self._plans.look_again()
+        self._session = session
 
     def stop(self) -> None:
         self._session = None
 
     def next_due(self) -> float:
         """When `on_due` has something to do next."""
-        soonest = math.inf
-        for group in self.groups:
-            soonest = min(soonest, group.due)
+        plans = self.every_group()
+        soonest = self._replan_at if plans.changed else -math.inf if self._wanted else math.inf
+        for group in plans:
+            soonest = min(soonest, group.due, group.again_at)
             if group.open:
                 for state in group.blocks:
-                    if state.open and is_good_anywhere(state):
+                    if state.open and state.is_good_anywhere:
                         soonest = min(soonest, group.stale_at(state))
         return soonest
 
     def on_due(self, now: float) -> None:
         """Mark what has gone quiet; submit the polls whose time has come."""
-        for group in self.groups:
+        groups = list(self.every_group())
+        if self._wanted and not self._plans.changed:
+            for name in self._wanted:
+                self._plans.mark(name)
+            self._wanted.clear()
+        for group in groups:
             if group.open:
                 self._age(group, now)
             if group.due <= now:
@@ -199,6 +181,10 @@ class Poller:
                 group.due += (missed + 1) * group.rate
                 self._counters.late_polls += missed
                 self._poll(group, now)
+            if group.again_at <= now:
+                group.again_at = math.inf
+                for state in group.blocks:
+                    self._read_again(group, state, now)
 
     def _poll(self, group: PollGroup, now: float) -> None:
         group.interval = max(0.0, now - group.polled)
@@ -206,17 +192,28 @@ class Poller:
         if not group.open:
             group.begun = now
         for state in group.blocks:
-            if state.open:
+            if state.busy:
                 self._counters.late_polls += 1
-                continue
-            state.searches = 0
-            state.asked = now
-            for run in state.isolation.runs(now):
-                self._ask(group, state, run)
+            else:
+                self._read(group, state, now)
+
+    def _read(self, group: PollGroup, state: BlockState, now: float) -> None:
+        state.again = False
+        state.searches = 0
+        state.asked = now
+        for run in state.isolation.runs(now):
+            self._ask(group, state, run)
+
+    def _read_again(self, group: PollGroup, state: BlockState, now: float) -> None:
+        """Besides the schedule, if that is wanted. What is under way now was asked before: it does not count."""
+        if state.again and not state.busy and self._session is not None:
+            if not group.open:
+                group.begun = now
+            self._read(group, state, now)
 
     def _age(self, group: PollGroup, now: float) -> None:
         for state in group.blocks:
-            if state.open and group.stale_at(state) <= now and is_good_anywhere(state):
+            if state.open and group.stale_at(state) <= now and state.is_good_anywhere:
                 age = now - state.answered
                 reason = f"unit {state.block.unit} at {self._where} has not answered a poll for {age:.1f} s"
                 self._spoil(
@@ -267,7 +264,10 @@ class Poller:
     ) -> None:
         state.open -= 1
         group.open -= 1
+        again = state.again
         match outcome:
+            case _ if state.heirs is not None:
+                self._pass_on(state, run, segment, outcome, now)
             case Reply(data=data):
                 self._good(group, state, run, segment, data, now)
                 if not state.isolation.whole:
@@ -275,14 +275,41 @@ class Poller:
             case ExceptionReply(code=code):
                 self._refused(group, state, run, outcome, code, now)
             case Lost():
-                pass  # the driver tells all tags of the device at once
-            case Skipped() if state.reason and not is_good_anywhere(state):
-                pass  # told before
+                state.again = not group.rate  # the driver tells all tags of the device at once
+            case Skipped() if state.reason and not state.is_good_anywhere:
+                self._read_later(group, state, now)  # told before
             case _:
+                self._read_later(group, state, now)
                 quality, reason = verdict_on(outcome, state.block.unit, self._where, self._options.timeout)
                 self._spoil(state, range(run.first, run.stop), quality, reason)
         if not group.open:
-            group.spent = now - group.begun
+            group.spent, group.pace = now - group.begun, 0.0
+        if again and state.heirs is None:
+            self._read_again(group, state, now)
+
+    def _read_later(self, group: PollGroup, state: BlockState, now: float) -> None:
+        """What is read on demand has no next poll: it is tried again until the device has answered."""
+        if not group.rate:
+            state.again = True
+            group.again_at = min(group.again_at, now + FIRST_RETRY)
+            self._wake()
+
+    def _pass_on(self, state: BlockState, run: Run, segment: Segment, outcome: Outcome, now: float) -> None:
+        """An answer to a block that the plan has no more: values go to its heirs, the rest their next poll tells."""
+        heirs = [state.heir(index) for index in range(run.first, run.stop)]
+        if isinstance(outcome, Reply):
+            column, wall = segment.decode(outcome.data), self._clock.wall()
+            fine = [(*place, value) for place, value in zip(heirs, column, strict=True) if place and value is not None]
+            for heir, index, value in fine:
+                heir.values[index], heir.qualities[index], heir.answered = value, int(Quality.GOOD), now
+                heir.isolation.read(Run(index, index + 1))
+            if fine:
+                tags = [heir.block.points[index].tag for heir, index, _ in fine]
+                good, times = [int(Quality.GOOD)] * len(tags), [wall] * len(tags)
+                self._sink.publish(Batch(tags, [value for *_, value in fine], good, times, wall))
+        if any(place is not None and place[0].again for place in heirs):
+            self._plans.look_again()  # they may have waited for this request to end
+            self._wake()
 
     def _good(self, group: PollGroup, state: BlockState, run: Run, segment: Segment, data: bytes, now: float) -> None:
         column = segment.decode(data)
@@ -355,18 +382,14 @@ class Poller:
         )
 
     def all_bad(self, quality: Quality, reason: str) -> None:
-        """The connection is gone: every tag says so."""
-        for group in self.groups:
+        """The connection is gone: every tag says so, but those that are read on demand and have been."""
+        self._away = quality, reason
+        self._tell_away(self.every_group())
+
+    def _tell_away(self, groups: Iterable[PollGroup]) -> None:
+        assert self._away is not None
+        for group in groups:
             for state in group.blocks:
-                self._spoil(state, range(len(state.block.points)), quality, reason)
-
-
-def is_good_anywhere(state: BlockState) -> bool:
-    """Does a point of the block claim to be good?"""
-    return int(Quality.GOOD) in state.qualities
-
-
-def _new_state(block: Block, options: ModbusOptions) -> BlockState:
-    count = len(block.points)
-    bad = [int(Quality.BAD_NOT_CONNECTED)] * count
-    return BlockState(block, [None] * count, bad, Isolation(count), requests=len(pieces(block, options)))
+                # A value that was read when somebody asked is of that moment: the connection has no say in it.
+                told = [i for i, code in enumerate(state.qualities) if group.rate or not is_good(code)]
+                self._spoil(state, told, *self._away)
