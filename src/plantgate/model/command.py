@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from plantgate.model.alarm import AlarmKey
-from plantgate.model.value import Scalar
+from plantgate.model.value import Scalar, TagValue
 
 _SHOWN_BYTES = 8
 _BYTE, _WORD = 0xFF, 0xFFFF
@@ -24,8 +24,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class WriteTag:
+    """`read_back`: the owner reads what the device has then. The gate decides it, by the group of the tag."""
+
     path: str
     value: Scalar
+    read_back: bool = False
 
 
 class ReaderAction(StrEnum):
@@ -100,11 +103,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a command, in a form the caller can show."""
+    """What became of a command, in a form the caller can show.
+
+    `now` is what a written tag has after it, None where nobody has looked.
+    """
 
     outcome: Outcome
     code: str = ""
     message: str = ""
+    now: TagValue | None = None
 
     @property
     def done(self) -> bool:
