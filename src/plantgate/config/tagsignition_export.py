@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from plantgate.config.tagsignition import KINDS, OPC_SERVER, SAME, TYPES, WORDS, Unmapped
+from plantgate.config.tagsignition import TYPES, Unmapped
+from plantgate.config.tagsignition_alarms import to_alarms
+from plantgate.config.tagsignition_tag import KINDS, OPC_SERVER, SAME, WORDS
 from plantgate.config.tagswrite import Row, TagRows
 
 
@@ -17,7 +19,7 @@ def to_ignition(rows: TagRows) -> tuple[dict[str, Any], list[Unmapped]]:
     for instance in rows.instance:
         writer.put(str(instance["path"]), writer.instance(instance, str(instance["path"])))
     for tag in rows.tag:
-        writer.put(str(tag["path"]), writer.tag(tag, str(tag["path"]), whole=True))
+        writer.put(str(tag["path"]), writer.tag(tag, str(tag["path"]), whole=True, bound=False))
     return writer.root, writer.unmapped
 
 
@@ -82,7 +84,8 @@ class _Writer:
             node["tags"] = tags
         return node
 
-    def tag(self, row: Row, path: str, *, whole: bool) -> dict[str, Any]:
+    def tag(self, row: Row, path: str, *, whole: bool, bound: bool = True) -> dict[str, Any]:
+        """`bound`: a member of a type or instance, whose texts may have parameters in them."""
         node: dict[str, Any] = {"tagType": "AtomicTag"}
         if "type" in row:
             node["dataType"] = row["type"]
@@ -90,13 +93,18 @@ class _Writer:
         for ours, theirs in SAME.items():
             if ours in row:
                 done.add(ours)
-                node[theirs] = _bound(row[ours])
+                node[theirs] = _bound(row[ours]) if bound else row[ours]
         for ours, (theirs, words) in WORDS.items():
             if ours in row:
                 done.add(ours)
                 node[theirs] = words.get(row[ours], row[ours])
         if "deadband" in row:
             node.setdefault("deadbandMode", "Absolute")
+        if "alarms" in row:
+            done.add("alarms")
+            node["alarms"] = to_alarms(
+                row["alarms"], lambda key, reason: self.unmapped.append(Unmapped(f"{path}.{key}", reason))
+            )
         for key in row:
             if key not in done:
                 self.unmapped.append(Unmapped(f"{path}.{key}", "no counterpart"))
@@ -125,10 +133,10 @@ class _Writer:
             node["value"] = row["initial"] // 1_000 if row.get("type") == "DateTime" else row["initial"]
         if "group" in row:
             node["tagGroup"] = row["group"]
-        if (whole and kind in {"device", "memory", "reference"}) or "writable" in row:
+        if (whole and kind != "expression") or "writable" in row:
             node["readOnly"] = not row.get("writable", False)
-        if whole and kind == "memory" and not row.get("persist"):
-            self.unmapped.append(Unmapped(f"{path}.persist", "Ignition keeps the value of every memory tag"))
+        if kind == "memory" and (whole or "persist" in row):
+            node["valuePersistence"] = "Database" if row.get("persist") else "None"
         return {*texts, "device", "address", "initial", "group", "writable", "persist"}
 
 
