@@ -14,6 +14,7 @@ NAMES = (
     "readers",
     "access",
     "tags",
+    "alarms",
     "expressions",
     "modbus",
     "modbus_server",

@@ -20,19 +20,15 @@ from starlette.types import ASGIApp
 
 import plantgate
 from plantgate.composing import AccessParts, crash_tiles
-from plantgate.composing_modbus import servers
+from plantgate.composing_devices import DeviceBoard, build_devices, diagnostic_tags
+from plantgate.composing_modbus import remap, servers
+from plantgate.composing_tags import TagConfigurator
 from plantgate.config.badges import ShowCards
-from plantgate.config.document import Configuration, Device
+from plantgate.config.document import Configuration
 from plantgate.config.document import Reader as ReaderEntry
 from plantgate.config.load import GATEWAY_XML, PLANTGATE_TOML, load
-from plantgate.drivers.modbus import (
-    ModbusDevice,
-    device_address_problem,
-    device_tag_definitions,
-    modbus_options,
-    parse_address,
-    tag_definitions_of_devices,
-)
+from plantgate.config.tagrefs import Checks
+from plantgate.drivers.modbus import device_address_problem, parse_address
 from plantgate.drivers.springcore import (
     Credential,
     ReaderOptions,
@@ -56,7 +52,7 @@ from plantgate.model.badge import JournalEntry
 from plantgate.model.gateway import GatewayInfo, PortRow, Sample
 from plantgate.model.seams import StatusSource
 from plantgate.model.status import GatewayState, PartStatus
-from plantgate.model.tag import TagDefinition, TagKind
+from plantgate.model.tag import TagDefinition
 from plantgate.ports.atlas import unserved
 from plantgate.ports.change import PortChanger
 from plantgate.ports.live import port_rows
@@ -71,6 +67,7 @@ from plantgate.runtime.worker import Worker
 from plantgate.security import sign_in
 from plantgate.security.certificate import server_context
 from plantgate.security.sessions import Sessions
+from plantgate.tags.alarms import alarm_tag_definitions
 from plantgate.tags.derived import formula_inputs
 from plantgate.tags.engine import TagEngine
 
@@ -80,6 +77,8 @@ _ACCESS_STOP_SECONDS = 0.8
 _STORE_STOP_SECONDS = 1.0
 # Listeners answer STOPPING for at least so long: a balancer hears it before its connections are refused.
 _FAREWELL_SECONDS = 0.5
+# What only the parts can judge: addresses and formulas.
+_CHECKS = Checks(device_address_problem, parse_address, formula_inputs)
 
 
 class Gateway:
@@ -98,8 +97,9 @@ class Gateway:
             name: TaskGroup(name, clock, random.random)
             for name in ("gateway", "access", "drivers", "pages", "listeners")
         }
-        rates = {group.name: group.rate for group in configuration.tag_groups}
-        self.tags = TagEngine(self._definitions(), rates, data_dir, clock, self._tasks["gateway"])
+        groups = configuration.tag_groups
+        kept = configuration.alarms.keep
+        self.tags = TagEngine(self._definitions(), groups, data_dir, clock, self._tasks["gateway"], kept)
         self.tree, self.gate = self.tags.tree, self.tags.gate
         self.historian = Historian(data_dir, clock, HistoryOptions(keep_days=configuration.history.keep / 86_400))
         self.hub, self.board, self.lag = StreamHub(), ReaderBoard(), LagMeter(clock)
@@ -114,10 +114,11 @@ class Gateway:
             clock,
             self._tasks["access"],
         )
-        self.devices = [self._build_device(device) for device in configuration.devices if device.enabled]
+        self.devices = build_devices(configuration, self.tags, clock)
         self._by_readers = SharedByReaders(clock, self._tasks["drivers"], self.tree)
         self.readers = [self._build_reader(reader) for reader in configuration.readers if reader.enabled]
         self._reader_of = {reader.name: reader for reader in self.readers}
+        self._device_board = DeviceBoard(lambda: self.configuration, self.devices, self.readers, self.tree, clock)
         self.listeners = self._build_listeners()
         self.servers = servers(configuration, self.tree, self.gate, clock, self._tasks["listeners"], self._explain)
         server = configuration.web_server
@@ -130,31 +131,36 @@ class Gateway:
             clock,
             self._tasks["gateway"],
         )
+        self.tag_configuration = self._build_tag_configuration()
         self._connect_parts()
 
     # building
 
+    def _build_tag_configuration(self) -> TagConfigurator:
+        return TagConfigurator(
+            lambda: self.configuration,
+            self._reconfigured,
+            lambda: configuration_of(self.data_dir, self.configuration.sets),
+            self.data_dir,
+            _CHECKS,
+            self.tags,
+            self.devices,
+            self.historian if self.configuration.history.enabled else None,
+            lambda: remap(self.configuration, self.tree, self.servers.values()),
+            self._clock,
+            self._tasks["gateway"],
+        )
+
     def _definitions(self) -> list[TagDefinition]:
         readers = [reader_tag_definitions(reader.name) for reader in self.configuration.readers if reader.enabled]
-        rates = {group.name: group.rate for group in self.configuration.tag_groups}
-        devices = tag_definitions_of_devices(self.configuration.devices, self.configuration.tags, rates)
-        return [*self.configuration.tags, *devices, *(definition for group in readers for definition in group)]
+        made = [*diagnostic_tags(self.configuration), *(definition for group in readers for definition in group)]
+        return [*self.configuration.tags, *made, *alarm_tag_definitions([*self.configuration.tags, *made])]
 
     def _tag(self, path: str) -> int:
         tag = self.tree.find(path)
         if tag is None:
             raise ConfigError("APP-101", f"there is no tag {path}", "define it in plantgate.toml or tags/")
         return tag
-
-    def _build_device(self, device: Device) -> ModbusDevice:
-        points = [
-            (tag, definition.on_device, self.configuration.group_rate(definition.group))
-            for tag, definition in enumerate(self.tree.definitions())
-            if definition.kind is TagKind.DEVICE and definition.device == device.name
-        ]
-        paths = [each.path for each in device_tag_definitions(device.name, {rate for *_, rate in points})]
-        ids = {path: self._tag(path) for path in paths}
-        return ModbusDevice(device.name, modbus_options(device), points, self._clock, self.tree, random.random, ids)
 
     def _build_reader(self, reader: ReaderEntry) -> SpringCoreReader:
         paths = [definition.path for definition in reader_tag_definitions(reader.name)]
@@ -201,7 +207,7 @@ class Gateway:
         return Conflict(owner, next_step)
 
     def _reconfigured(self, configuration: Configuration) -> None:
-        """A port has changed while we run."""
+        """A port or the tags have changed while we run."""
         self.configuration = configuration
         self._secure.port = configuration.web_server.ssl_port
 
@@ -214,7 +220,7 @@ class Gateway:
             self._register_history()
             self.tree.add_sink(self.historian)
         self.tree.add_sink(self.access.control)
-        self.tree.add_sink(self.hub)
+        self.tree.add_sink(self.hub, pending=True)
 
     def _register_history(self) -> None:
         """The tags are known, or there are more of them."""
@@ -243,6 +249,7 @@ class Gateway:
         await self.historian.start()
         await self.access.start()
         await self.tags.start([device.name for device in self.devices])
+        await self.tag_configuration.start()
         self._tasks["gateway"].spawn("lag", self.lag.run, restart=True)
         for device in self.devices:
             self._tasks["drivers"].spawn(device.name, device.run, restart=True)
@@ -285,6 +292,11 @@ class Gateway:
             ports=self.ports,
             port_control=self.port_changer,
             samples=self.samples,
+            devices=self._device_board,
+            groups=self.tags.groups,
+            leases=self.tags.groups,
+            tag_configuration=self.tag_configuration,
+            alarms=self.tags.alarms,
             sessions=Sessions(self._clock),
             redeem=lambda token: sign_in.redeem(self.data_dir, token, self._clock),
             hosts=frozenset(hosts),
@@ -314,7 +326,8 @@ class Gateway:
     async def _stop_stores(self) -> None:
         try:
             async with asyncio.timeout(_STORE_STOP_SECONDS):
-                await asyncio.gather(self.historian.stop(), self.access.stop_stores(), self.tags.stop())
+                stops = (each.stop() for each in (self.historian, self.tags, self.tag_configuration))
+                await asyncio.gather(*stops, self.access.stop_stores())
         except TimeoutError:
             _log.error("the disk did not take the last values in time: what was reported as stored is stored")
 
@@ -343,7 +356,7 @@ class Gateway:
 
     def samples(self) -> Iterator[Sample]:
         """Figures for /metrics that no tile has."""
-        yield Sample("plantgate_tags", "gauge", "tags in the tree", (), len(self.tree.definitions()))
+        yield Sample("plantgate_tags", "gauge", "tags in the tree", (), len(self.tree.ids()))
         yield Sample("plantgate_tags_good", "gauge", "tags whose quality is good", (), self.tree.good_count())
         yield Sample("plantgate_tag_changes_total", "counter", "changes of tags since start", (), self.tree.changes)
         for (reader, verdict), count in sorted(self.access.control.decisions.items()):
@@ -361,6 +374,7 @@ class Gateway:
             where = (("listener", name),)
             yield Sample("plantgate_connections", "gauge", "open connections", where, listener.connections)
             yield Sample("plantgate_connections_refused_total", "counter", "over the bound", where, listener.refused)
+        yield from self.tags.alarms.samples()
         yield Sample("plantgate_pages", "gauge", "pages on the live stream", (), self.hub.clients)
         yield Sample("plantgate_loop_lag_seconds", "gauge", "worst delay of the event loop in 10 s", (), self.lag.worst)
 
@@ -370,7 +384,7 @@ def configuration_of(data_dir: Path, sets: Sequence[str] = ()) -> Configuration:
     return load(
         data_dir,
         sets,
-        address_check=device_address_problem,
-        modbus_address=parse_address,
-        formula_check=formula_inputs,
+        address_check=_CHECKS.address,
+        modbus_address=_CHECKS.modbus,
+        formula_check=_CHECKS.formula,
     )

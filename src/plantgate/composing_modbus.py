@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import plantgate
 from plantgate.config.document import Configuration
@@ -73,6 +73,13 @@ def servers(
         },
     )
     return {NAME: ModbusListener(settings, image, gate, clock, tasks, explain)}
+
+
+def remap(configuration: Configuration, tree: TagTree, listeners: Iterable[ModbusListener]) -> None:
+    """Tags of the map have other definitions. Raises ConfigError."""
+    builder = _Builder(configuration, tree)
+    for listener in listeners:
+        listener.image.use([builder.entry(row) for row in configuration.modbus_map])
 
 
 class _Builder:

@@ -162,6 +162,27 @@ MODBUS_UNEXPECTED_FRAMES = _limit(
     "the processor: a device that only sends what nobody asked is cut off",
     "a device, or somebody in its place, that floods the gateway with answers",
 )
+DEVICE_BAD_ROWS = _limit(
+    "DEVICE_BAD_ROWS",
+    200,
+    "tags",
+    "memory and time of one device's page: so many tags that are bad are named, the others counted",
+    "a device that is off, with thousands of tags",
+)
+TAG_GROUP_SWITCH_SECONDS = _limit(
+    "TAG_GROUP_SWITCH_SECONDS",
+    1,
+    "s",
+    "the devices and the event loop: a tag group that has changed its rate keeps it for so long",
+    "a driving tag that flickers around its condition",
+)
+TAG_GROUP_READS_PER_SECOND = _limit(
+    "TAG_GROUP_READS_PER_SECOND",
+    10,
+    "reads/s",
+    "the devices: how often one tag group is read because its driving tag has changed; the last change is never missed",
+    "a driving tag that changes with every poll of a fast group",
+)
 MODBUS_WAITING_WRITES = _limit(
     "MODBUS_WAITING_WRITES",
     64,
@@ -251,6 +272,20 @@ STREAM_CLIENTS = _limit(
     "memory and encoding time of live pages",
     "a page left open in many tabs",
 )
+ALARM_STREAM_ROWS = _limit(
+    "ALARM_STREAM_ROWS",
+    2_000,
+    "alarms",
+    "memory and encoding time of one message to live pages; the counts beside them are of all",
+    "a plant that loses its power: every alarm at once",
+)
+ALARM_LIST_ITEMS = _limit(
+    "ALARM_LIST_ITEMS",
+    500,
+    "alarms",
+    "the audit log and the disk: alarms that are acknowledged or shelved by one request",
+    "a script that acknowledges whatever comes",
+)
 STREAM_EVENT_BACKLOG = _limit(
     "STREAM_EVENT_BACKLOG",
     1_000,
@@ -293,6 +328,100 @@ TAG_TEXT_CHARS = _limit(
     "memory and the devices: a longer text is refused when a tag is written",
     "a page or script that writes a document into a tag",
 )
+WRITE_LIST_ITEMS = _limit(
+    "WRITE_LIST_ITEMS",
+    1_000,
+    "commands",
+    "memory and the audit log: commands that are sent as one list, each of which is a task and a line",
+    "a script that writes a whole plant with one request",
+)
+WRITE_LISTS_AT_ONCE = _limit(
+    "WRITE_LISTS_AT_ONCE",
+    8,
+    "lists",
+    "memory and the event loop: lists of commands that are being carried out; another one is turned away",
+    "a script that sends lists faster than devices take them",
+)
+WRITE_LIST_SECONDS = _limit(
+    "WRITE_LIST_SECONDS",
+    60,
+    "s",
+    "one of the places for lists: what a device has not been asked within it is not sent any more",
+    "a list for a device that answers nothing",
+)
+READ_LIST_ITEMS = _limit(
+    "READ_LIST_ITEMS",
+    1_000,
+    "tags",
+    "the event loop: tags that one request reads by their paths",
+    "a script that reads a whole plant by name instead of listing it",
+)
+
+# --- alarms -----------------------------------------------------------------------------------------------
+ALARM_EVENTS_KEPT = _limit(
+    "ALARM_EVENTS_KEPT",
+    5,
+    "events",
+    "memory and the list: events of one alarm that are active or wait to be acknowledged; the oldest is then "
+    "acknowledged by itself (Ignition keeps as many)",
+    "an alarm that comes and goes while nobody looks",
+)
+ALARM_EVENTS_PER_MINUTE = _limit(
+    "ALARM_EVENTS_PER_MINUTE",
+    20,
+    "events/min",
+    "disk, memory and people: an alarm that comes more often goes on with its last event, and the journal gets a count",
+    "a tag that flickers around its limit, a loose wire",
+)
+ALARM_CHANGES_WAITING = _limit(
+    "ALARM_CHANGES_WAITING",
+    200_000,
+    "changes",
+    "memory: of changes of alarmed tags that wait beyond it only the newest of each tag is looked at",
+    "a driver that reports a whole plant many times before anybody else has a turn",
+)
+ALARM_SLICE = _limit(
+    "ALARM_SLICE",
+    1_000,
+    "changes",
+    "the event loop: so many are looked at, and so many alarms shown as tags, before everybody else has a turn",
+    "a power cut that ten thousand alarms report",
+)
+ALARM_LINES_WAITING = _limit(
+    "ALARM_LINES_WAITING",
+    100_000,
+    "lines",
+    "memory (some 40 MB) while the disk of the alarm journal is slow or full; the oldest are lost then, and counted",
+    "a flood of alarms, together with a full disk",
+)
+ALARM_COMMITS_PER_SECOND = _limit(
+    "ALARM_COMMITS_PER_SECOND",
+    10,
+    "commits/s",
+    "the disk: events are stored together; what a person does is stored at once",
+    "an alarm that comes and goes",
+)
+ALARM_JOURNAL_LINES = _limit(
+    "ALARM_JOURNAL_LINES",
+    5_000_000,
+    "lines",
+    "disk (some 500 MB): the oldest lines of the alarm journal go first",
+    "an alarm that comes and goes for months",
+)
+ALARM_SHELVE_SECONDS = _limit(
+    "ALARM_SHELVE_SECONDS",
+    604_800,
+    "s",
+    "people: a shelved alarm is heard of again after a week at most",
+    "somebody who shelves what annoys them and leaves",
+)
+ALARM_NOTE_CHARS = _limit(
+    "ALARM_NOTE_CHARS",
+    1_000,
+    "characters",
+    "memory and disk: the note of an acknowledgement, the reason of a shelf",
+    "somebody who pastes a document",
+)
 
 # --- expressions of tags ----------------------------------------------------------------------------------
 EXPRESSION_CHARS = _limit(
@@ -334,8 +463,15 @@ EXPRESSION_CACHE = _limit(
     "EXPRESSION_CACHE",
     4_096,
     "texts",
-    "memory: compiled expressions kept for tags with the same text (some 5 kB each)",
+    "memory: expressions kept for tags with the same text (some 3 kB each)",
     "a generated tag file with a different expression for each tag",
+)
+EXPRESSION_TEMPLATES = _limit(
+    "EXPRESSION_TEMPLATES",
+    1_024,
+    "shapes",
+    "memory: trees kept for expressions that differ only in their tags, numbers and texts (some 4 kB each)",
+    "a generated tag file in which each expression has a shape of its own",
 )
 EXPRESSION_CLOCK_MS = _limit(
     "EXPRESSION_CLOCK_MS",
@@ -406,8 +542,59 @@ CONFIG_FILE_BYTES = _limit(
 CONFIG_ERRORS = _limit(
     "CONFIG_ERRORS", 200, "errors", "the terminal and memory of who reads them", "a generated tag file gone wrong"
 )
+TAG_XML_DEPTH = _limit(
+    "TAG_XML_DEPTH",
+    64,
+    "folders",
+    "the interpreter's stack: tags within tags of an XML export of Ignition",
+    "a file that was made to be read for ever",
+)
+TAG_SALVAGE_ROUNDS = _limit(
+    "TAG_SALVAGE_ROUNDS",
+    50,
+    "loads",
+    "the time of an import: of an export of another system so often what is wrong is left out, 200 errors each time",
+    "an export in which every tag is wrong",
+)
 CONFIG_TAGS = _limit(
     "CONFIG_TAGS", 200_000, "tags", "memory and start-up time of one gateway", "a generated tag file gone wrong"
+)
+TAGS_REMOVED = _limit(
+    "TAGS_REMOVED",
+    100_000,
+    "tags",
+    "memory: the row of a tag that was removed while the gateway ran stays (400 bytes): its id means no other",
+    "a script that makes and removes tags in a loop",
+)
+TAG_EDIT_ITEMS = _limit(
+    "TAG_EDIT_ITEMS", 5_000, "tags", "memory and time of one edit of tags", "a script that sends a whole plant at once"
+)
+TAG_EDIT_BYTES = _limit(
+    "TAG_EDIT_BYTES",
+    4_194_304,
+    "bytes",
+    "memory and the event loop while an edit of tags is decoded",
+    "an endless body",
+)
+TAG_EDITS_WAITING = _limit(
+    "TAG_EDITS_WAITING",
+    16,
+    "edits",
+    "memory: edits of the tag files are made one after the other",
+    "a script that edits faster than the disk takes it",
+)
+TAG_IMPORT_BYTES = _limit(
+    "TAG_IMPORT_BYTES", 33_554_432, "bytes", "memory while tags are imported", "an upload of a wrong file"
+)
+TAG_ALARMS = _limit(
+    "TAG_ALARMS", 64, "alarms", "the event loop: each change of a tag asks all of its alarms", "a generated tag file"
+)
+CONFIG_ALARMS = _limit(
+    "CONFIG_ALARMS",
+    400_000,
+    "alarms",
+    "memory and start-up time of one gateway",
+    "a type with many alarms and thousands of instances",
 )
 
 RETAIN_COMMITS_PER_SECOND = _limit(

@@ -70,6 +70,15 @@ def test_a_taken_port_is_a_problem_with_its_holder(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["problems"] >= 1
 
 
+def test_a_formula_that_is_none_is_found(tmp_path: Path) -> None:
+    data = _data(tmp_path, 8088)
+    with (data / "plantgate.toml").open("a", encoding="utf-8") as file:
+        file.write('[[tag]]\npath = "X"\ntype = "Int4"\nexpression = "1 +"\n')
+    told = _checks(_run("doctor", "--data", str(data), "--json"))["configuration"]
+    assert told["status"] == "problem"
+    assert "tag.[default]X.expression" in told["evidence"][0]
+
+
 def test_a_broken_configuration_is_found_and_the_rest_is_looked_at(tmp_path: Path) -> None:
     data = _data(tmp_path, 8088, '<entry key="gateway.metroSSLPort">web</entry>\n')
     result = _run("doctor", "--data", str(data), "--json")

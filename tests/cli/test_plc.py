@@ -149,6 +149,11 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_plan_is_of_a_configuration_that_a_gateway_would_start_with(data: Path) -> None:
+    (data / "tags" / "b.toml").write_text('[[tag]]\npath = "X"\ntype = "Int4"\nexpression = "1 +"\n', encoding="utf-8")
+    assert "tag.[default]X.expression" in run("plan", "--data", str(data), expect=2).stderr
+
+
 def test_the_plan_of_each_device(data: Path) -> None:
     one, two = as_json("plan", "--data", str(data))
     assert (one["device"], one["tags"], one["requests"], one["requests_per_s"]) == ("PLC1", 305, 4, 3.1)

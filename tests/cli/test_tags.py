@@ -48,6 +48,8 @@ def test_browse_a_level(data: Path) -> None:
     assert [item["path"] for item in below][:1] == ["[default]Line 2/Motor 2/Load"]
     everything = answer("browse", "-r", "--data", data, "--json")["items"]
     assert len(everything) == 6 + 12
+    tree = [line.split()[0] for line in run("browse", "-r", "Line 2", "--data", data).stdout.splitlines()[1:]]
+    assert tree[:2] == ["Motor", "Load"]
     assert "HRF100" in run("browse", "Line 1/Motor 1", "--data", data).output
 
 
@@ -67,7 +69,8 @@ def test_out_and_in_again(data: Path, tmp_path: Path, form: str) -> None:
     (fresh / "plantgate.toml").write_text(groups)
     written = answer("import", file, "--data", fresh, "--json")
     assert written["written"]
-    assert written["added"] == {"toml": 6 + 3 + 3, "json": 6 + 3 + 3, "csv": 18}[form]
+    assert written["added"] == {"toml": 6 + 12 + 3, "json": 6 + 12 + 3, "csv": 18}[form]
+    assert written["types"] == {"toml": 3, "json": 3, "csv": 0}[form]
     again = tmp_path / f"again.{form}"
     assert run("export", again, "--data", fresh).exit_code == 0
     assert again.read_bytes() == file.read_bytes()
@@ -75,7 +78,7 @@ def test_out_and_in_again(data: Path, tmp_path: Path, form: str) -> None:
 
 def test_to_ignition(data: Path, tmp_path: Path) -> None:
     result = run("export", tmp_path / "out.json", "--format", "ignition", "--data", data)
-    assert "not taken over: Batch.persist" in result.output
+    assert result.exit_code == 0, result.output
     document = json.loads((tmp_path / "out.json").read_text())
     assert document["tagType"] == "Provider"
     result = run("import", tmp_path / "out.json", "--data", data, "--dry-run", "--on-conflict", "rename")
@@ -107,6 +110,25 @@ def test_wrong_use(data: Path, arguments: list[str], words: str) -> None:
     assert words in result.output
 
 
+def test_edits_of_files_while_no_gateway_runs(data: Path, tmp_path: Path) -> None:
+    done = answer("set", "Line 3/Tank", "type=Float4", "unit=5", "high=2.5", "--data", data, "--json")
+    assert (done["added"], done["files"]) == (["[default]Line 3/Tank"], ["tags/Line 3.toml"])
+    assert answer("set", "Line 3/Tank", "unit=", "history=true", "--data", data, "--json")["changed"]
+    text = (data / "tags" / "Line 3.toml").read_text()
+    assert text == '[[tag]]\npath = "Line 3/Tank"\ntype = "Float4"\nhigh = 2.5\nhistory = true\n'
+    before = (data / "tags" / "Line 3.toml").read_bytes()
+    tried = answer("rename", "Line 3", "Line 4", "--dry-run", "--data", data, "--json")
+    assert (tried["written"], tried["renamed"]) == (False, [["[default]Line 3/Tank", "[default]Line 4/Tank"]])
+    assert (data / "tags" / "Line 3.toml").read_bytes() == before
+    assert "1 renamed" in run("rename", "Line 3", "Line 4", "--data", data).stdout
+    refused = run("set", "Line 4/Tank", "adress=1", "high=low", "--data", data)
+    assert refused.exit_code == 2
+    assert "adress: unknown key" in refused.output
+    assert "high" in refused.output
+    assert "1 removed" in run("remove", "Line 4", "--data", data).stdout
+    assert run("reload", "--data", data).exit_code == 2
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Path]:
     data = tmp_path / "live"
@@ -127,7 +149,10 @@ def running(tmp_path: Path) -> Iterator[Path]:
     )
     with plantgate("run", "--data", str(data)) as gateway:
         wait_for(
-            lambda: run("read", "Setpoint", "--data", data).exit_code == 0 or gateway.process.poll() is not None,
+            lambda: (
+                run("read", "Setpoint", "Twice", "Alias", "--data", data).exit_code == 0
+                or gateway.process.poll() is not None
+            ),
             "a gateway that answers",
         )
         assert gateway.process.poll() is None, gateway.lines
@@ -148,10 +173,44 @@ def test_a_running_gateway(running: Path) -> None:
     assert [item["outcome"] for item in written] == ["done", "done"]
     wait_for(lambda: values() == [40.5, 81.0, 40.5], "what follows from the write")
     assert answer("read", "List", "--data", data, "--json")["items"][0]["value"] == [1, 2, 3]
+    shown = run("write", "Setpoint=40.5", "--data", data)
+    assert shown.exit_code == 0
+    assert [word in shown.stdout for word in ("Setpoint", "done", "40.5", "Good")] == [True] * 4
     refused = run("write", "Setpoint=101", "Twice=1", "--data", data, "--json")
     assert refused.exit_code == 1
     assert [item["code"] for item in json.loads(refused.stdout)["items"]] == ["CMD-109", "CMD-104"]
     watched = run("watch", "Setpoint", "Twice", "--count", "2", "--data", data)
     assert watched.exit_code == 0, watched.output
     assert "81.0" in watched.stdout
-    assert run("read", "Nobody", "--data", data).exit_code == 2
+    missing = run("read", "Nobody", "Setpoint", "--data", data)
+    assert missing.exit_code == 1
+    assert "Bad_NotFound" in missing.stdout
+    assert "40.5" in missing.stdout
+    assert run("watch", "Nobody", "--data", data).exit_code == 2
+
+
+def test_edits_of_a_running_gateway(running: Path, tmp_path: Path) -> None:
+    data = running
+    assert answer("set", "Line 1/Sum", "type=Float8", "expression={Setpoint} + 1", "--data", data, "--json")["added"]
+    wait_for(
+        lambda: answer("read", "Line 1/Sum", "--data", data, "--json")["items"][0]["value"] == 2.5, "what it computes"
+    )
+    assert (data / "tags" / "Line 1.toml").exists()
+    refused = run("remove", "Setpoint", "--data", data)
+    assert refused.exit_code == 2
+    assert "is needed by tag [default]Twice" in refused.output
+    file = tmp_path / "more.csv"
+    file.write_text("path,type,initial\nSetpoint,Int4,1\nLine 2/New,Int4,7\n")
+    assert "it is there already" in run("import", file, "--data", data).output
+    done = answer("import", file, "--on-conflict", "ignore", "--data", data, "--json")
+    assert (done["added"], done["ignored"], done["files"]) == (1, 1, ["tags/more.toml"])
+    assert answer("read", "Line 2/New", "--data", data, "--json")["items"][0]["value"] == 7
+    hand = data / "tags" / "more.toml"
+    hand.write_text(hand.read_text().replace("initial = 7", "initial = 8"))
+    late = run("set", "Line 2/New", "unit=m", "--data", data)
+    assert late.exit_code in {1, 2}
+    assert "plantgate tags reload" in late.output
+    assert answer("reload", "--data", data, "--json")["changed"] == ["[default]Line 2/New"]
+    assert answer("set", "Line 2/New", "unit=m", "--data", data, "--json")["changed"]
+    assert "1 renamed" in run("rename", "Line 2/New", "Line 2/Old", "--data", data).stdout
+    assert "1 removed" in run("remove", "Line 2", "--data", data).stdout

@@ -18,6 +18,7 @@ from plantgate.config.document import Configuration
 from plantgate.config.jsonlines import locate_json
 from plantgate.config.load import load
 from plantgate.config.problems import ConfigErrors, Problems
+from plantgate.config.tagfaults import TagFaults
 from plantgate.config.tagsignition import from_ignition
 from plantgate.config.tagsignition_export import to_ignition
 from plantgate.config.tagsimport import Conflict, plan_import, read_rows
@@ -216,14 +217,14 @@ def test_an_import_is_whole_or_not_at_all(data: Path, tmp_path: Path) -> None:
     file = tmp_path / "new.csv"
     file.write_text("path,type,address\nB,Int2,[PLC1]HR1\nC,Int2,[PLC9]HR1\n")
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    with pytest.raises(ConfigErrors, match=r'tags/new.toml:9: tag.\[default\]C.address: there is no device "PLC9"'):
+    with pytest.raises(TagFaults, match=r'\[default\]C.address: there is no device "PLC9"'):
         plan_import(data, file, loaded(data))
     file.write_text("path,type,address\nB,Int2,[PLC1]HR1\nC,Int2,[PLC1]HR1\n")
     plan = plan_import(data, file, loaded(data))
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
     plan.apply()
     assert [tag.path for tag in load(data, (), {}).tags] == ["[default]A", "[default]B", "[default]C"]
-    assert (plan.added, plan.target.name) == (2, "new.toml")
+    assert (plan.result.added, plan.files) == (["[default]B", "[default]C"], ["tags/new.toml"])
 
 
 @pytest.mark.parametrize(
@@ -241,26 +242,31 @@ def test_what_is_there_already(
 ) -> None:
     file = tmp_path / "new.json"
     file.write_text('[{"path": "A", "type": "Int4"}, {"path": "B", "type": "Int4"}]')
-    with pytest.raises(ConfigErrors, match="CFG-205"):
+    with pytest.raises(TagFaults) as refused:
         plan_import(data, file, loaded(data), to=to)
+    assert [(fault.code, fault.path) for fault in refused.value.faults] == [("CFG-205", "[default]A")]
     plan_import(data, file, loaded(data), to=to, conflict=conflict).apply()
     found = {tag.path.removeprefix("[default]"): tag.unit for tag in load(data, (), {}).tags}
     assert found == expected
 
 
-def test_overwriting_in_another_file_is_refused(data: Path, tmp_path: Path) -> None:
+def test_what_is_there_is_overwritten_where_it_is(data: Path, tmp_path: Path) -> None:
     file = tmp_path / "new.json"
     file.write_text('[{"path": "A", "type": "Int4"}]')
-    with pytest.raises(ConfigErrors, match="in another file"):
-        plan_import(data, file, loaded(data), conflict=Conflict.OVERWRITE)
+    plan = plan_import(data, file, loaded(data), conflict=Conflict.OVERWRITE)
+    plan.apply()
+    assert plan.files == ["tags/line.toml"]
+    assert (data / "tags" / "line.toml").read_text() == '[[tag]]\npath = "A"\ntype = "Int4"\n'
 
 
 def test_comments_are_not_lost(data: Path, tmp_path: Path) -> None:
-    (data / "tags" / "line.toml").write_text('# mine\n[[tag]]\npath = "A"\ntype = "Int2"\n')
+    (data / "tags" / "line.toml").write_text('# mine\n[[tag]]\npath = "A"  # the first\ntype = "Int2"\n# end\n')
     file = tmp_path / "new.json"
-    file.write_text('[{"path": "B", "type": "Int4"}]')
-    with pytest.raises(ConfigError, match="CFG-204"):
-        plan_import(data, file, loaded(data), to="line.toml")
+    file.write_text('[{"path": "B", "type": "Int4"}, {"path": "A", "type": "Int4"}]')
+    plan_import(data, file, loaded(data), to="line.toml", conflict=Conflict.OVERWRITE).apply()
+    assert (data / "tags" / "line.toml").read_text() == (
+        '# mine\n[[tag]]\npath = "A"  # the first\ntype = "Int4"\n# end\n\n[[tag]]\npath = "B"\ntype = "Int4"\n'
+    )
 
 
 @pytest.mark.parametrize("to", ["../x.toml", "x.txt", "types/../../y.toml"])
@@ -273,7 +279,7 @@ def test_an_import_stays_in_its_folder(data: Path, tmp_path: Path, to: str) -> N
 
 def test_a_file_without_format(data: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="CFG-201"):
-        plan_import(data, tmp_path / "tags.xml", loaded(data))
+        plan_import(data, tmp_path / "tags.txt", loaded(data))
 
 
 # Ignition
@@ -359,7 +365,6 @@ def test_an_export_of_ignition(data: Path, tmp_path: Path) -> None:
     file.write_text(json.dumps(EXPORT))
     plan = plan_import(data, file, loaded(data), to="line 1.toml")
     assert [tuple(item) for item in plan.unmapped] == [
-        ("_types_/Motor/Speed.alarms", "no counterpart"),
         ("Line 1/Level.eventScripts", "no counterpart"),
         ("Line 1/Off", "it is disabled there: left out"),
         ("Line 1/Query", "valueSource db has no counterpart"),
@@ -375,6 +380,7 @@ def test_an_export_of_ignition(data: Path, tmp_path: Path) -> None:
         "rpm",
         True,
     )
+    assert [(alarm.name, str(alarm.mode), alarm.setpoint) for alarm in speed.alarms] == [("High", "equal", 0.0)]
     assert (level.writable, level.band, speed.writable) == (False, 0.5, True)
     assert level.scaling is not None
     assert (level.scaling.raw_high, str(level.scaling.clamp)) == (27648, "both")
@@ -385,14 +391,12 @@ def test_an_export_of_ignition(data: Path, tmp_path: Path) -> None:
 def test_to_ignition_and_back() -> None:
     rows = rows_of(load(TYPES, (), {}))
     document, unmapped = to_ignition(rows)
-    assert [item.path for item in unmapped] == ["Batch.persist"]
+    assert unmapped == []
     back, lost = from_ignition(json.loads(json.dumps(document)))
     assert lost == []
     for row in rows.tag:
         if row["path"] == "Batch":
-            row["persist"] = row["writable"] = True
-        if row["path"] == "Level":
-            row["source"] = "[~]Line 1/Level"
+            row["writable"] = True
     by_path = {row["path"]: row for row in back.tag}
     for row in rows.tag:
         if row["path"] != "Batch":

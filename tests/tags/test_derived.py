@@ -10,7 +10,8 @@ from plantgate.model.tag import Execution, TagDefinition, TagKind
 from plantgate.model.value import Batch, DataType, Scalar, TagValue
 from plantgate.runtime.clock import ManualClock
 from plantgate.runtime.tasks import TaskGroup
-from plantgate.tags.derived import DerivedTags, fitted, formula_inputs
+from plantgate.tags.derived import DerivedTags, formula_inputs
+from plantgate.tags.fitting import fitted
 from plantgate.tags.gate import Gate
 from plantgate.tags.tree import TagTree
 
@@ -145,6 +146,18 @@ def test_a_reference_passes_value_time_and_quality_on() -> None:
 def test_a_derived_tag_sees_its_source_as_value() -> None:
     world = World(memory("litres", 10.0), memory("value", 99.0), derived("ml", "litres", "{value} * 1000"))
     assert world.value("ml") == 10_000.0
+
+
+def test_properties_of_definitions_are_known_to_formulas() -> None:
+    speed = TagDefinition("[default]speed", DataType.FLOAT8, unit="rpm", high=200.0, initial=50.0)
+    world = World(
+        speed, made("share", "{speed} / {speed.high} * 100"), made("unit", "{speed.EngUnit}", DataType.STRING)
+    )
+    assert (world.value("share"), world.value("unit")) == (25.0, "rpm")
+    world = World(speed, derived("rest", "speed", "{value.high} - {value}", back="{value.high} - {value}"))
+    assert world.value("rest") == 150.0
+    rest = world.tree.definitions()[world.id("rest")]
+    assert world.derived.source_value(rest, 20.0) == (180.0, "")
 
 
 def test_a_folder() -> None:

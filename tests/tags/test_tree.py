@@ -3,16 +3,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from plantgate.errors import ConfigError, UsageError
+from plantgate.errors import ConfigError, Overload, UsageError
 from plantgate.model.quality import Quality
 from plantgate.model.tag import TagDefinition, TagKind
 from plantgate.model.value import Batch, DataType, Scalar
 from plantgate.runtime.clock import ManualClock
 from plantgate.runtime.tasks import TaskGroup
-from plantgate.tags.ageing import SHORTEST_SECONDS, stale_limits, sweep
+from plantgate.tags.ageing import Ageing
 from plantgate.tags.tree import TagTree
 
 GOOD, BAD = int(Quality.GOOD), int(Quality.BAD_NOT_CONNECTED)
@@ -206,12 +207,11 @@ def test_a_drivers_own_reason_is_not_overwritten_by_the_clock(tree: TagTree, clo
 
 
 async def test_the_sweep_marks_polled_devices_only(tree: TagTree, clock: ManualClock) -> None:
-    limits = stale_limits(tree, {"default": 3.0, "fast": 0.1}, frozenset({"PLC1"}))
-    assert limits == [(0, 6.0), (1, 6.0), (2, SHORTEST_SECONDS)]
-    assert stale_limits(tree, {"default": 3.0, "fast": 0.1}, frozenset()) == []
+    ageing = Ageing(tree, {"default": 3.0, "fast": 0.1}, clock)
+    ageing.start(["PLC1"])
     tree.publish(Batch([0, 2], [1.0, 2.0], [GOOD] * 2, [5, 5], 5))
     group = TaskGroup("gateway", clock)
-    group.spawn("ageing", lambda: sweep(tree, limits, clock))
+    group.spawn("ageing", ageing.run)
     await clock.advance(2)
     assert [tree.read(tag).quality for tag in (0, 2)] == [GOOD, Quality.BAD_STALE]
     await clock.advance(5)
@@ -256,7 +256,46 @@ def test_tags_can_be_added_while_everything_runs() -> None:
     assert len(tree.definitions()) == 3
 
 
-def test_device_tags_can_not_be_added() -> None:
-    tree = TagTree([], ManualClock())
+def test_tags_of_any_kind_are_added_and_announced_by_the_caller(tree: TagTree, sink: Sink) -> None:
+    (new,) = tree.add([device_tag("New")])
+    assert tree.read(new).quality == Quality.UNCERTAIN_INITIAL_VALUE
+    assert sink.rows() == []
+    tree.announce([new])
+    assert [row[0] for row in sink.rows()] == [new]
+
+
+def test_a_removed_tag_is_told_once_and_its_id_is_nobody_elses(tree: TagTree, sink: Sink) -> None:
+    tree.publish(row(0, 1.0))
+    path, count = tree.definitions()[0].path, len(tree.definitions())
+    tree.remove([0])
+    tree.remove([0])
+    assert [each[:3] for each in sink.rows()] == [(0, 1.0, GOOD), (0, 1.0, Quality.BAD_NOT_FOUND)]
+    assert tree.find(path) is None
+    assert 0 not in tree.ids()
+    tree.publish(row(0, 5.0))  # a poll that was under way
+    assert sink.rows() == []
+    assert tree.add([device_tag("Other")]) == [count]
+    assert tree.add([device_tag(path.partition("]")[2])]) == [0], "the same path is the same tag"
+    assert list(tree.ids()) == list(range(count + 1))
+
+
+def test_removed_rows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plantgate.tags.tree.TAGS_REMOVED", 1)
+    tree = TagTree([device_tag("A"), device_tag("B")], ManualClock())
+    with pytest.raises(Overload, match="TAG-105"):
+        tree.remove([0, 1])
+    assert tree.find("A") == 0
+    tree.remove([0])
+    with pytest.raises(Overload, match="TAG-105"):
+        tree.remove([1])
+
+
+def test_another_definition_keeps_the_value_while_it_is_one_of_the_same_source(tree: TagTree) -> None:
+    tree.publish(row(0, 1.0))
+    old = tree.definitions()[0]
+    tree.replace(0, replace(old, description="new words"))
+    assert (tree.read(0).value, tree.read(0).quality) == (1.0, GOOD)
+    tree.replace(0, replace(old, address="HR999"))
+    assert (tree.read(0).value, tree.read(0).quality) == (None, Quality.UNCERTAIN_INITIAL_VALUE)
     with pytest.raises(UsageError, match="TAG-103"):
-        tree.add([device_tag("Speed")])
+        tree.replace(1, old)

@@ -113,6 +113,7 @@ def _load(data: Path | None, gateway_xml: Path | None, sets: Sequence[str]) -> t
     from plantgate.config.problems import ConfigErrors
     from plantgate.drivers.modbus import device_address_problem, parse_address
     from plantgate.errors import ConfigError
+    from plantgate.tags.derived import formula_inputs
 
     try:
         found = load(
@@ -121,6 +122,7 @@ def _load(data: Path | None, gateway_xml: Path | None, sets: Sequence[str]) -> t
             gateway_xml=gateway_xml,
             address_check=device_address_problem,
             modbus_address=parse_address,
+            formula_check=formula_inputs,
         )
     except ConfigError as error:
         errors: Sequence[ConfigError] = error.errors if isinstance(error, ConfigErrors) else (error,)

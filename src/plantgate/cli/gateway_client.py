@@ -98,8 +98,39 @@ class GatewayClient:
     def send(self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         return _send(self._connection, method, path, content, {**self._headers, **(headers or {})})
 
+    def patience(self, seconds: float) -> None:
+        """Wait so long for answers from now on."""
+        self._connection.timeout = seconds
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
+
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return ask(self, method, path, body)
+
+    def stream(self, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The live stream after `{"subscribe": wanted}`: each message, until the gateway ends it.
+
+        Raises Unavailable if it is silent or gone. It pings, so that silence means something.
+        """
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+
+        connection = self._connection
+        context = getattr(connection, "_context", None) if isinstance(connection, http.client.HTTPSConnection) else None
+        host = f"[{connection.host}]" if ":" in connection.host else connection.host
+        url = f"{'ws' if context is None else 'wss'}://{host}:{connection.port}/api/v1/stream"
+        try:
+            with connect(
+                url, ssl=context, additional_headers=self._headers, proxy=None, open_timeout=_SECONDS, max_size=None
+            ) as socket:
+                socket.send(json.dumps({"subscribe": wanted}))
+                while True:
+                    yield json.loads(socket.recv(_SECONDS))
+        except (OSError, WebSocketException) as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(
+                "LIVE-105", f"the live stream of the gateway ended: {reason}", "is it still running?"
+            ) from None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from plantgate.errors import UsageError
 
 if TYPE_CHECKING:
     from plantgate.config.document import Configuration, Device
-    from plantgate.drivers.modbus.plan_view import PlannedRequest
+    from plantgate.model.device import PlannedRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -44,11 +44,18 @@ def plan(
 
 
 def load_checked(data: Path, sets: Sequence[str] | None) -> Configuration:
-    """The configuration, its device addresses checked. Raises ConfigErrors."""
+    """The configuration, as a gateway would start with it. Raises ConfigErrors."""
     from plantgate.config.load import load
-    from plantgate.drivers.modbus.options import device_address_problem
+    from plantgate.drivers.modbus import device_address_problem, parse_address
+    from plantgate.tags.derived import formula_inputs
 
-    return load(data, sets or (), address_check=device_address_problem)
+    return load(
+        data,
+        sets or (),
+        address_check=device_address_problem,
+        modbus_address=parse_address,
+        formula_check=formula_inputs,
+    )
 
 
 def devices(configuration: Configuration, name: str) -> list[Device]:

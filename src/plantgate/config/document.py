@@ -101,6 +101,12 @@ class History(Struct, frozen=True, kw_only=True):
     keep: Seconds = 90 * 86_400.0
 
 
+class Alarms(Struct, frozen=True, kw_only=True):
+    """[alarms]: `keep` is how long the journal of alarms goes back, in seconds."""
+
+    keep: Seconds = 365 * 86_400.0
+
+
 class Service(Struct, frozen=True, kw_only=True):
     """A listener that is off until asked for."""
 
@@ -296,6 +302,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     `tag_groups` always holds "default"; `doors` also holds the ones that a reader's `door` = tag path implies.
     `tags` has the members of `instances` too; `instance_of` tells their instance's full path by theirs.
     `warnings` are sentences about what is allowed but surely not meant.
+    `sets` are the texts behind `--set`. `digests` tells which content of each tag file was read, by its name in errors.
     `sources` says where a value comes from that is not a default; ask `source_of`.
     """
 
@@ -305,6 +312,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     gateway: Gateway = Gateway()
     web: Web = Web()
     history: History = History()
+    alarms: Alarms = Alarms()
     opcua_server: OpcUaServer = OpcUaServer()
     opcua_discovery: OpcUaDiscovery = OpcUaDiscovery()
     modbus_server: ModbusServer = ModbusServer()
@@ -323,6 +331,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     instances: tuple[InstanceEntry, ...] = ()
     instance_of: Mapping[str, str] = {}
     warnings: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    digests: Mapping[str, str] = {}
     sources: Mapping[str, str] = {}
 
     def source_of(self, key: str) -> str:
@@ -347,6 +357,7 @@ TABLES: Mapping[str, type[Struct]] = {
     "gateway": Gateway,
     "web": Web,
     "history": History,
+    "alarms": Alarms,
     "opcua.server": OpcUaServer,
     "opcua.discovery": OpcUaDiscovery,
     "modbus_server": ModbusServer,

@@ -5,6 +5,7 @@ All problems of a section are collected; a section with problems gives None and 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ def _value(rule: FieldRule, entry: Entry, key: str) -> object:
         if not isinstance(given, str):
             raise ValueError("text with a unit is wanted")
         return msgspec.convert(rule.read(given), rule.type)
-    if key in entry.overrides or entry.as_text:
+    if key in entry.overrides or (entry.as_text and not isinstance(given, list)):
         return _from_text(rule, str(given))
     return msgspec.convert(given, rule.type)
 
@@ -138,6 +139,8 @@ def _from_text(rule: FieldRule, text: str) -> object:
         if word not in _TRUE | _FALSE:
             raise ValueError("true or false")
         return word in _TRUE
+    if rule.bare == tuple[Any, ...]:
+        return msgspec.convert(json.loads(text), rule.type)
     if get_origin(rule.bare) is tuple:
         inner = text.strip().removeprefix("[").removesuffix("]").strip()
         return tuple(item.strip("\"' ") for item in _LIST.split(inner)) if inner else ()

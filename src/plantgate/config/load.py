@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from plantgate.config.check import AddressCheck, Checker, refuse_duplicates
@@ -18,6 +19,7 @@ from plantgate.config.origins import Origins
 from plantgate.config.overrides import Overrider, canonical, config_file
 from plantgate.config.problems import Problems, config_error
 from plantgate.config.tagchecks import FormulaCheck
+from plantgate.config.tagcommit import pending
 from plantgate.config.tagdocument import TagGroup
 from plantgate.config.tagentries import read_tag
 from plantgate.config.tagfiles import TYPES_FOLDER, read_tag_file, tag_files
@@ -54,7 +56,7 @@ def load(
     is wrong with a device tag's address, None if nothing is, and `modbus_address(text, zero_based=...)` reads one of
     the Modbus server's map: drivers know their grammar, this layer does not.
     `formula_check(tag, key)` gives what an expression reads, or what is wrong with it. `tag_drafts` are files of the
-    tags folder as they would be: they are read in place of those on disk.
+    tags folder (or plantgate.toml) as they would be: they are read in place of those on disk.
     Raises ConfigErrors with all that is wrong; nothing is started, written or created.
     """
     environ = os.environ if environ is None else environ
@@ -67,11 +69,12 @@ def load(
     xml = named_xml or _existing(directory, GATEWAY_XML)
     if xml is not None:
         _read_xml(xml, sections, problems, warnings)
+    drafts = {**({} if directory is None else pending(directory)), **(tag_drafts or {})}
     if (toml := _existing(directory, PLANTGATE_TOML)) is not None:
-        read_toml(toml, sections, problems)
-    drafts = tag_drafts or {}
+        read_toml(toml, sections, problems, drafts.pop(toml, None))
+    digests: dict[str, str] = {}
     for path in [] if directory is None else sorted({*tag_files(directory), *drafts}, key=_types_first):
-        read_tag_file(path, sections, problems, drafts.get(path))
+        read_tag_file(path, sections, problems, drafts.get(path), digests)
     expander = Expander(sections, problems)
     expander.run()
     overrider = Overrider(sections, problems)
@@ -81,7 +84,7 @@ def load(
     builder = _Builder(sections, problems, expander.instance_of)
     configuration = builder.build(directory, xml, warnings, address_check, modbus_address, formula_check)
     problems.raise_any()
-    return configuration
+    return msgspec.structs.replace(configuration, digests=digests, sets=tuple(sets))
 
 
 def _require(directory: Path, named_xml: Path | None) -> None:
@@ -164,6 +167,7 @@ class _Builder:
             gateway=self._table("gateway", TABLES["gateway"]),
             web=self._table("web", TABLES["web"]),
             history=self._table("history", TABLES["history"]),
+            alarms=self._table("alarms", TABLES["alarms"]),
             opcua_server=self._table("opcua.server", TABLES["opcua.server"]),
             opcua_discovery=self._table("opcua.discovery", TABLES["opcua.discovery"]),
             modbus_server=self._table("modbus_server", TABLES["modbus_server"]),

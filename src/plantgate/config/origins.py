@@ -18,6 +18,12 @@ class Origins:
         entry = self.items[section, name]
         return entry.source(key) or entry.where(None)
 
+    def inside(self, section: str, name: str, path: tuple[str | int, ...]) -> str:
+        """The place of something within a key of an item."""
+        entry = self.items[section, name]
+        key = str(path[0])
+        return self.of(section, name, key) if key in entry.overrides or entry.place is None else entry.place(path)
+
     def scalar(self, section: str, key: str) -> str:
         entry = self.tables.get(section)
         return (entry.source(key) if entry is not None else None) or "default"

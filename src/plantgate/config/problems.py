@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from heapq import nsmallest
 
 from plantgate.errors import ConfigError
 from plantgate.limits import CONFIG_ERRORS
 
 _SHOWN_VALUE_CHARS = 60
 _LISTED_WORDS = 16
+# Of a hundred thousand tags none is looked for that is nearly the same: that takes seconds for each error.
+_COMPARED_WORDS = 2_000
 _WHERE = re.compile(r"(.*?):(\d+):")
 
 
@@ -73,6 +76,8 @@ def _place(error: ConfigError) -> tuple[str, int]:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was surely meant, also when only the case or the separators differ."""
     words = list(known)
+    if len(words) > _COMPARED_WORDS:
+        return None
     folded = {_fold(item): item for item in words}
     match = get_close_matches(_fold(word), folded, n=1, cutoff=0.6)
     return folded[match[0]] if match else None
@@ -92,9 +97,9 @@ def valid_keys(word: str, known: Iterable[str]) -> str:
 
 def one_of(known: Iterable[str]) -> str:
     """`known` as a list for a hint, cut when it is long."""
-    words = sorted(known)
+    words = list(known)
     more = f" and {len(words) - _LISTED_WORDS} more" if len(words) > _LISTED_WORDS else ""
-    return ", ".join(words[:_LISTED_WORDS]) + more
+    return ", ".join(nsmallest(_LISTED_WORDS, words)) + more
 
 
 def shown(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import msgspec
@@ -10,8 +11,9 @@ import msgspec
 from plantgate.config.origins import Origins
 from plantgate.config.problems import Problems
 from plantgate.config.tagdocument import TagGroup
+from plantgate.limits import CONFIG_ALARMS
 from plantgate.model.tag import TagDefinition, full_path
-from plantgate.model.taggroup import GroupMode, parse_condition
+from plantgate.model.taggroup import ANY_CHANGE, GroupMode, parse_condition
 
 Dangling: TypeAlias = Callable[[tuple[str, str, str], str, str, set[str]], None]
 # What a formula reads (full paths), or what is wrong with it in words. `key` is expression or write_expression.
@@ -30,6 +32,7 @@ class TagChecks:
         self._origins = origins
         self._problems = problems
         self._dangling = dangling
+        self._alarm_count = 0
         self.warnings: list[str] = []
 
     def sources(self, formula_check: FormulaCheck | None) -> None:
@@ -45,12 +48,27 @@ class TagChecks:
                     self._formula(tag, "write_expression", formula_check)
             if reads:
                 inputs[tag.path] = reads
-        for circle in _circles(inputs):
+            if tag.alarms:
+                self._alarms(tag, formula_check)
+        if self._alarm_count > CONFIG_ALARMS:
+            where = self._origins.of("tag", self._tags[-1].path, "alarms")
+            self._problems.add("CFG-200", where, "tag", f"{self._alarm_count} alarms; {CONFIG_ALARMS} are the most")
+        for circle in circles(inputs):
             key = "source" if self._by_path(circle[0]).source else "expression"
             steps = circle if len(circle) <= _SHOWN_STEPS else [*circle[:_SHOWN_STEPS], "..."]
             what = f"is computed from itself: {' <- '.join([*steps, circle[0]])}"
             where = self._origins.of("tag", circle[0], key)
             self._problems.add("CFG-196", where, f"tag.{circle[0]}.{key}", what)
+
+    def _alarms(self, tag: TagDefinition, formula_check: FormulaCheck | None) -> None:
+        self._alarm_count += len(tag.alarms)
+        for number, alarm in enumerate(tag.alarms):
+            if formula_check is None or not alarm.expression:
+                continue
+            found = formula_check(replace(tag, source="", expression=alarm.expression), "expression")
+            if isinstance(found, str):
+                where = self._origins.inside("tag", tag.path, ("alarms", number, "expression"))
+                self._problems.add("CFG-200", where, f"tag.{tag.path}.alarms.{alarm.name}.expression", found)
 
     def _formula(self, tag: TagDefinition, key: str, check: FormulaCheck) -> list[str]:
         found = check(tag, key)
@@ -75,7 +93,7 @@ class TagChecks:
         for key, used in (
             ("driving_tag", driven),
             ("condition", driven),
-            ("driven_rate", driven and not group.one_shot),
+            ("driven_rate", driven and not group.one_shot and group.condition != ANY_CHANGE.operator),
             ("leased_rate", leased),
         ):
             given = getattr(group, key)
@@ -90,17 +108,17 @@ class TagChecks:
                 parse_condition(group.condition)
             except ValueError as error:
                 wrong("condition", str(error))
-        if group.mode is not GroupMode.DIRECT:
-            where = self._origins.of("tag_group", group.name, "mode")
-            what = "the mode is checked, but this version reads every group at its rate"
-            self.warnings.append(f"{where}: tag_group.{group.name}.mode: {what}")
         path = full_path(group.driving_tag) if group.driving_tag else ""
         if path and path not in self._named:
             self._dangling(("tag_group", group.name, "driving_tag"), "tag", path, self._named)
+        if driven and not group.rate and any(tag.path == path and tag.group == group.name for tag in self._tags):
+            where = self._origins.of("tag_group", group.name, "driving_tag")
+            what = f"{path} is in this group itself, which is not read before {path} changes"
+            self.warnings.append(f"{where}: tag_group.{group.name}.driving_tag: {what}")
         return msgspec.structs.replace(group, driving_tag=path)
 
 
-def _circles(inputs: Mapping[str, Sequence[str]]) -> list[list[str]]:
+def circles(inputs: Mapping[str, Sequence[str]]) -> list[list[str]]:
     """Each circle of `inputs` once, as the paths on it. Depth first without recursion: chains may be long."""
     done: set[str] = set()
     found: list[list[str]] = []

@@ -28,6 +28,8 @@ class TagGroup(Struct, frozen=True, kw_only=True):
     A driven group runs at `driven_rate` while `driving_tag` (a full path after `load`) meets `condition`, else at
     `rate`; with `one_shot` it is read once each time the condition begins to hold. A leased group runs at
     `leased_rate` while somebody looks at one of its tags. A rate of 0 reads never.
+    With `read_after_write` a device is read at once after a write. With `optimistic_writes` a tag shows what was
+    written at once, until its device confirms it or `optimistic_write_timeout` is over.
     """
 
     name: Name
@@ -38,13 +40,21 @@ class TagGroup(Struct, frozen=True, kw_only=True):
     driven_rate: Seconds | None = None
     one_shot: bool = False
     leased_rate: Seconds | None = None
+    read_after_write: bool = False
+    optimistic_writes: bool = False
+    optimistic_write_timeout: Seconds = 5.0
+
+    @property
+    def rates(self) -> set[float]:
+        """Every rate that it may have."""
+        return {self.rate, self.driven_rate or self.rate, self.leased_rate or self.rate}
 
 
 class TagEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[[tag]] as it is written; `tagentries.py` makes a `TagDefinition` of it.
 
     `address` is the driver's ("HRF40", with `device`) or a whole OPC path ("[PLC1]HRF40"). The order of the keys is
-    that of files that we write.
+    that of files that we write. `alarms` are read by `tagalarms.py`.
     """
 
     path: str
@@ -77,6 +87,7 @@ class TagEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     deadband_mode: DeadbandMode = DeadbandMode.ABSOLUTE
     description: str = ""
     documentation: str = ""
+    alarms: Annotated[tuple[Any, ...], Meta(extra={"words": "a list of tables: [{ name = ..., mode = ... }]"})] = ()
 
 
 class UdtEntry(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from functools import cache
@@ -11,23 +10,28 @@ from msgspec import ValidationError, convert
 
 from plantgate.config.fields import Entry, read_entry
 from plantgate.config.problems import Problems, shown
+from plantgate.config.tagalarms import read_alarms
 from plantgate.config.tagdocument import TagEntry
-from plantgate.limits import TAG_ARRAY_ITEMS
+from plantgate.config.tagvalues import initial_value
+from plantgate.model.alarm import AlarmDefinition
 from plantgate.model.range import Bounds, DeadbandMode
 from plantgate.model.tag import ScaleMode, Scaling, TagDefinition, TagKind, full_path, path_problem, resolved
 from plantgate.model.value import INTEGER_BITS, DataType, Scalar
 
 _OPC_PATH = re.compile(r"\[(?P<device>[^\]]*)\](?P<address>.*)\Z")
-_FLOATS = frozenset({DataType.FLOAT4, DataType.FLOAT8})
-_DOCUMENTS = frozenset({DataType.DATASET, DataType.DOCUMENT})
 _RANGE_KEYS = ("raw_low", "raw_high", "scaled_low", "scaled_high")
 _SCALING_KEYS = frozenset({"scale", *_RANGE_KEYS, "clamp", "factor"})
 
 
 def read_tag(entry: Entry, label: str, problems: Problems) -> TagDefinition | None:
     """The definition of one tag, or None when anything in it is wrong."""
-    written = _fast(entry) or read_entry(TagEntry, entry, label, problems)
+    written = read_written(entry, label, problems)
     return None if written is None else _Definer(written, entry, label, problems).define()
+
+
+def read_written(entry: Entry, label: str, problems: Problems) -> TagEntry | None:
+    """The keys of one tag as they are written, or None when one of them is no such key or no such value."""
+    return _fast(entry) or read_entry(TagEntry, entry, label, problems)
 
 
 def _fast(entry: Entry) -> TagEntry | None:
@@ -70,6 +74,7 @@ class _Definer:
         if tag.history and not tag.type.has_history:
             self.refuse("history", f"the history has no place for a value of type {tag.type}")
         initial = None if tag.initial is None else self._checked_initial()
+        alarms = self._alarms() if tag.alarms else ()
         if not self.good:
             return None
         return TagDefinition(
@@ -97,6 +102,7 @@ class _Definer:
             expression=tag.expression,
             write_expression=tag.write_expression,
             execute=tag.execute,
+            alarms=alarms,
         )
 
     def _place(self) -> tuple[TagKind, str, str]:
@@ -210,6 +216,11 @@ class _Definer:
             self.refuse("initial", f"{shown(self.tag.initial)} is not a value of type {self.tag.type}")
             return None
 
+    def _alarms(self) -> tuple[AlarmDefinition, ...]:
+        alarms = read_alarms(self.tag, self.entry, self._label, self._problems)
+        self.good = self.good and alarms is not None
+        return alarms or ()
+
 
 @cache
 def _shared_scaling(
@@ -223,35 +234,3 @@ def _shared_scaling(
 ) -> Scaling:
     """One object for all tags that are scaled alike."""
     return Scaling(mode, raw_low or 0.0, raw_high or 0.0, scaled_low or 0.0, scaled_high or 0.0, clamp, factor or 1.0)
-
-
-def initial_value(value: Scalar, kind: DataType, *, as_text: bool) -> Scalar:
-    """`value` as a value of `kind`. Raises ValueError or ValidationError; a DateTime is microseconds since 1970 UTC."""
-    strict = not as_text
-    if kind.is_array:
-        items = json.loads(value) if as_text and isinstance(value, str) else value
-        if not isinstance(items, list | tuple) or len(items) > TAG_ARRAY_ITEMS:
-            raise ValueError("no list, or a long one")
-        return tuple(_element(item, kind.element) for item in items)
-    return _element(value, kind, strict=strict)
-
-
-def _element(value: object, kind: DataType, *, strict: bool = True) -> bool | int | float | str:
-    if kind is DataType.STRING:
-        return convert(value, str) if strict else str(value)
-    if kind in _DOCUMENTS:
-        if not isinstance(value, str) or not isinstance(json.loads(value), dict | list):
-            raise ValueError("no JSON")
-        return value
-    if kind is DataType.BOOLEAN:
-        return convert(value, bool, strict=strict)
-    if kind in _FLOATS:
-        number = convert(value, float, strict=strict)
-        if not math.isfinite(number):
-            raise ValueError("not finite")
-        return number
-    whole = convert(value, int, strict=strict)
-    bits = INTEGER_BITS.get(kind, 64)
-    if not -(1 << (bits - 1)) <= whole < (1 << (bits - 1)):
-        raise ValueError("out of range")
-    return whole

@@ -18,8 +18,11 @@ from typing import NoReturn
 from plantgate.config.fields import Entry
 from plantgate.config.jsonlines import locate_json
 from plantgate.config.problems import Problems, config_error
+from plantgate.config.source import read_bytes
+from plantgate.config.tagcommit import digest
 from plantgate.config.tomlfile import Sections, items_of, locator, parse_toml, table_of, text_of
 from plantgate.errors import ConfigError
+from plantgate.limits import CONFIG_FILE_BYTES
 
 TAG_FOLDER = "tags"
 TYPES_FOLDER = "types"
@@ -33,6 +36,15 @@ _PAIR = re.compile(
     r'^([A-Za-z0-9_-]+)[ \t]*=[ \t]*("[^"\\\x00-\x1f\x7f]*"|true|false|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)[ \t]*$',
     re.MULTILINE,
 )
+# A list of inline tables of plain pairs, on one line or with a line for each: alarms = [{ name = "High", ... }].
+_PAIRS = r'[A-Za-z0-9_-]+[ \t]*=[ \t]*(?:"[^"\\\x00-\x1f\x7f]*"|true|false|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)'
+_INLINE = rf"\{{[ \t]*{_PAIRS}(?:[ \t]*,[ \t]*{_PAIRS})*[ \t]*\}}"
+_ON_ONE_LINE = rf"[ \t]*{_INLINE}(?:[ \t]*,[ \t]*{_INLINE})*"
+_A_LINE_EACH = rf"[ \t]*\n(?:[ \t]*{_INLINE},\n)+"
+_TABLES = re.compile(
+    rf"^([A-Za-z0-9_-]+)[ \t]*=[ \t]*\[((?:{_ON_ONE_LINE}|{_A_LINE_EACH})[ \t]*)\][ \t]*$", re.MULTILINE
+)
+_INLINE_KEY = re.compile(r'("[^"]*")|([A-Za-z0-9_-]+)[ \t]*=')
 _JSON_SPACE = re.compile(r"[ \t\r\n]*")
 _JSON_KEY = re.compile(r'"(?P<key>[^"\\]*)"[ \t\r\n]*:[ \t\r\n]*\[')
 
@@ -55,8 +67,14 @@ def tag_file_name(path: Path) -> str:
     return "/".join(parts[-3:] if parts[-2:-1] == (TYPES_FOLDER,) else parts[-2:])
 
 
-def read_tag_file(path: Path, sections: Sections, problems: Problems, data: bytes | None = None) -> None:
-    """Add the items of one file to `sections`; `data` stands for its content if given."""
+def read_tag_file(
+    path: Path,
+    sections: Sections,
+    problems: Problems,
+    data: bytes | None = None,
+    digests: dict[str, str] | None = None,
+) -> None:
+    """Add the items of one file to `sections`, and its digest to `digests`; `data` stands for its content if given."""
     name = tag_file_name(path)
     readers: dict[str, Callable[[str, str, Sections, Problems], None]] = {
         ".toml": _toml,
@@ -64,6 +82,10 @@ def read_tag_file(path: Path, sections: Sections, problems: Problems, data: byte
         ".csv": _csv,
     }
     try:
+        if data is None:
+            data = read_bytes(path, CONFIG_FILE_BYTES)
+        if digests is not None:
+            digests[name] = digest(data)
         readers[path.suffix.lower()](text_of(path, name, data), name, sections, problems)
     except ConfigError as error:
         problems.take(error)
@@ -79,21 +101,36 @@ class _PlainPlace:
         self._name, self._text, self._start, self._line = name, text, start, line
 
     def __call__(self, key: str | None) -> str:
+        return self.of(() if key is None else (key,))
+
+    def of(self, path: tuple[str | int, ...]) -> str:
         line = self._line
-        if key is not None:
+        if path:
             end = self._text.find("\n[[tag]]", self._start + 1)
             own = self._text[self._start : end if end >= 0 else len(self._text)].split("\n")
-            line += next((place for place, text in enumerate(own) if text.partition("=")[0].strip() == key), 0)
+            place = next((place for place, text in enumerate(own) if text.partition("=")[0].strip() == path[0]), 0)
+            line += place
+            if len(path) > 1 and own[place].rstrip().endswith("["):
+                line += 1 + int(path[1])
         return f"{self._name}:{line}"
 
 
 def _plain_items(text: str) -> list[dict[str, object]] | None:
-    """The [[tag]]s of a TOML text that has nothing but those and plain pairs, None if it has more."""
+    """The [[tag]]s of a TOML text that has nothing but those, plain pairs and tables of such; None if it has more."""
     bare = _COMMENT.sub("", text)
-    pairs_done, pairs = _PAIR.subn(r',"\1":\2', bare)
+    lines = 0
+
+    def tables(found: re.Match[str]) -> str:
+        nonlocal lines
+        lines += found[0].count("\n") + 1
+        inner = _INLINE_KEY.sub(lambda part: part[1] or f'"{part[2]}":', found[2])
+        return f',"{found[1]}":[{inner.rstrip().rstrip(",")}]'
+
+    tables_done = _TABLES.sub(tables, bare) if "{" in bare else bare
+    pairs_done, pairs = _PAIR.subn(r',"\1":\2', tables_done)
     done, heads = _ITEM.subn('},{"#":0', pairs_done)
     done = done.lstrip()
-    if not done.startswith("},{") or sum(1 for line in bare.split("\n") if line.strip()) != pairs + heads:
+    if not done.startswith("},{") or sum(1 for line in bare.split("\n") if line.strip()) != pairs + heads + lines:
         return None
     try:
         found: list[dict[str, object]] = json.loads(f"[{done[2:]}}}]", object_pairs_hook=_once)
@@ -106,7 +143,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")
-    del found["#"]
+    found.pop("#", None)
     return found
 
 
@@ -118,7 +155,8 @@ def _toml(text: str, name: str, sections: Sections, problems: Problems) -> None:
         for values, head in zip(plain, _ITEM.finditer(text), strict=True):
             line += text.count("\n", counted, head.start())
             counted = head.start()
-            sections.lists["tag"].append(Entry(values, _PlainPlace(name, text, counted, line)))
+            place = _PlainPlace(name, text, counted, line)
+            sections.lists["tag"].append(Entry(values, place, place=place.of))
         return
     document, known_lines = parse_toml(text, name)
     where = locator(name, known_lines)
@@ -269,10 +307,21 @@ def _csv(text: str, name: str, sections: Sections, problems: Problems) -> None:
             if len(row) > len(head):
                 problems.add("CFG-124", where, "", f"{len(row)} cells under {len(head)} columns")
                 continue
-            cells = {key: cell for key, cell in zip(head, row, strict=False) if cell.strip()}
+            cells: dict[str, object] = {key: cell for key, cell in zip(head, row, strict=False) if cell.strip()}
+            if "alarms" in cells:
+                cells["alarms"] = _listed(cells["alarms"])
             entries.append(Entry(cells, _Always(where), as_text=True))
     except csv.Error as error:
         raise config_error("CFG-124", f"{name}:{rows.line_num}", "", f"not CSV: {error}") from None
+
+
+def _listed(cell: object) -> object:
+    """A cell that holds a list, as JSON; whatever else it holds stays, to be told as what it is."""
+    try:
+        found = json.loads(str(cell))
+    except (ValueError, RecursionError):
+        return cell
+    return found if isinstance(found, list) else cell
 
 
 class _Always:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from plantgate.config.fields import Entry, read_entry, rules_of
 from plantgate.config.problems import Problems, did_you_mean, one_of, shown
+from plantgate.config.tagalarms import AlarmEntry, merged_alarms, place_key, places_of, unknown_keys
 from plantgate.config.tagdocument import InstanceEntry, TagEntry, UdtEntry
 from plantgate.config.tomlfile import Sections
 from plantgate.limits import CONFIG_TAGS, UDT_DEPTH
@@ -27,7 +28,7 @@ _PARAMETER = re.compile(
     r"(?: *(?P<sign>[+-]) *(?P<plus>\d{1,9}(?:\.\d{1,9})?))? *\}"
 )
 # In a formula braces also hold tag paths: what is no parameter is one of those.
-_FORMULAS = frozenset({"expression", "write_expression"})
+_FORMULAS = frozenset({"expression", "write_expression", "alarms.expression"})
 _NESTED_KEYS = frozenset({"path", "udt", "parameters", "override"})
 
 
@@ -112,10 +113,10 @@ class Expander:
                     "CFG-191", where, f"udt.{name}.member #{number + 1}", "a member is a table with a path"
                 )
                 continue
-            keys = {key: place(("member", number, key)) for key in values}
+            keys = _places(values, _within(place, ("member", number)))
             if self._keys_known(f"udt.{name}.member {path}", values, keys):
                 member = members.setdefault(path, Member(type_name=name))
-                member.values |= values
+                member.values = _with(member.values, values)
                 member.places |= keys
                 member.where = where
 
@@ -126,7 +127,12 @@ class Expander:
         for key in unknown:
             what = f"unknown key{did_you_mean(key, known)}"
             self._problems.add("CFG-110", places[key], f"{label}.{key}", what)
-        return not unknown
+        alarms = values.get("alarms", ())
+        wrong = unknown_keys(alarms)
+        for number, key in wrong:
+            what = f"unknown key{did_you_mean(key, rules_of(AlarmEntry))}"
+            self._problems.add("CFG-110", places[place_key(alarms, (number, key))], f"{label}.alarms.{key}", what)
+        return not unknown and not wrong
 
     # instances
 
@@ -223,10 +229,10 @@ class _Expansion:
             return True
         values, places = member.values, member.places
         if override:
-            values = {**values, **override, "path": member_path}
-            places = {**places, **{key: place(("override", member_path, key)) for key in override}}
+            values = {**_with(values, override), "path": member_path}
+            places = {**places, **_places(override, _within(place, ("override", member_path)))}
         names = {**names, "TagName": member_path.rpartition("/")[2]}
-        where = _Places(member.where, places)
+        where = _Places(member.where, places, values)
         done = {key: self._filled(key, value, names, where, label) for key, value in values.items()}
         target = f"{path}/{done.pop('path')}"
         if "udt" in done:
@@ -238,13 +244,19 @@ class _Expansion:
             else:
                 self.expand(target, str(done["udt"]), inner, inner_override, where.of, depth + 1)
             return True
-        return self._owner.add(Entry({"path": target, **done}, where, note=label), self._path)
+        return self._owner.add(Entry({"path": target, **done}, where, place=where.of, note=label), self._path)
 
     def _filled(
         self, key: str, value: Any, names: Mapping[str, Any], where: Callable[[str | None], str], label: str
     ) -> Any:
+        if isinstance(value, list):
+            return [self._filled(key, inner, names, where, label) for inner in value]
         if isinstance(value, dict):
-            return {name: self._filled(key, inner, names, where, label) for name, inner in value.items()}
+            before = "alarms." if key == "alarms" else ""
+            return {
+                name: self._filled(f"{before}{name}" if before else key, inner, names, where, label)
+                for name, inner in value.items()
+            }
         if not isinstance(value, str) or "{" not in value:
             return value
         faults: list[str] = []
@@ -289,15 +301,37 @@ def _number(value: Any) -> int | float:
 
 
 class _Places:
-    """The lines of a member's keys."""
+    """The lines of a member's keys, and of those of its alarms."""
 
-    __slots__ = ("_places", "_where")
+    __slots__ = ("_places", "_values", "_where")
 
-    def __init__(self, where: str, places: Mapping[str, str]) -> None:
-        self._where, self._places = where, places
+    def __init__(self, where: str, places: Mapping[str, str], values: Mapping[str, Any]) -> None:
+        self._where, self._places, self._values = where, places, values
 
     def __call__(self, key: str | None) -> str:
-        return self._where if key is None else self._places.get(key, self._where)
+        return self._where if key is None else self._places.get(key.partition(".")[0], self._where)
 
     def of(self, path: tuple[str | int, ...]) -> str:
-        return self(str(path[0]) if path else None)
+        if not path:
+            return self._where
+        if path[0] == "alarms" and len(path) > 1:
+            inner = place_key(self._values["alarms"], path[1:])
+            return self._places.get(inner) or self._places.get(inner.rpartition("/")[0]) or self("alarms")
+        return self(str(path[0]))
+
+
+def _with(values: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """A member's keys with what a deeper type or an instance says; alarms are merged by their names."""
+    found = {**values, **more}
+    if "alarms" in values and "alarms" in more:
+        found["alarms"] = merged_alarms(values["alarms"], more["alarms"])
+    return found
+
+
+def _places(values: Mapping[str, Any], place: Where) -> dict[str, str]:
+    keys = {key: place((key,)) for key in values}
+    return keys | places_of(values.get("alarms"), _within(place, ("alarms",)))
+
+
+def _within(place: Where, path: tuple[str | int, ...]) -> Where:
+    return lambda inner: place((*path, *inner))

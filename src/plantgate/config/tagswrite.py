@@ -19,8 +19,9 @@ from msgspec import ValidationError
 
 from plantgate.config.document import Configuration
 from plantgate.config.fields import rules_of
+from plantgate.config.tagalarms import alarm_row, plain_alarm
 from plantgate.config.tagdocument import InstanceEntry, TagEntry, UdtEntry
-from plantgate.config.tagentries import initial_value
+from plantgate.config.tagvalues import initial_value
 from plantgate.model.tag import DEFAULT_PROVIDER, ScaleMode, TagDefinition, TagKind
 
 Row: TypeAlias = dict[str, Any]
@@ -73,6 +74,7 @@ def row_of(tag: TagDefinition) -> Row:
         "address": f"[{tag.device}]{tag.address}" if tag.kind is TagKind.DEVICE else "",
         "source": short_path(tag.source),
         "initial": list(tag.initial) if isinstance(tag.initial, tuple) else tag.initial,
+        "alarms": [alarm_row(alarm) for alarm in tag.alarms] or (),
     }
     if scaling is not None and scaling.mode is not ScaleMode.OFF:
         written["scale"] = str(scaling.mode)
@@ -105,6 +107,8 @@ def entry_row(entry: TagEntry, *, as_text: bool = False) -> Row:
             values["initial"] = initial_value(entry.initial, entry.type, as_text=True)
     if isinstance(values["initial"], tuple):
         values["initial"] = list(values["initial"])
+    if values["alarms"]:
+        values["alarms"] = [plain_alarm(item) if isinstance(item, dict) else item for item in values["alarms"]]
     return plain_row({key: str(value) if isinstance(value, str) else value for key, value in values.items()})
 
 
@@ -132,26 +136,28 @@ def toml_text(rows: TagRows) -> str:
     parts: list[str] = []
     for udt in rows.udt:
         members = udt.get("member", [])
-        parts.append(_toml_item("udt", {key: value for key, value in udt.items() if key != "member"}))
-        parts += [_toml_item("udt.member", member) for member in members]
-    parts += [_toml_item("instance", row) for row in rows.instance]
-    parts += [_toml_item("tag", row) for row in rows.tag]
+        parts.append(toml_item("udt", {key: value for key, value in udt.items() if key != "member"}))
+        parts += [toml_item("udt.member", member) for member in members]
+    parts += [toml_item("instance", row) for row in rows.instance]
+    parts += [toml_item("tag", row) for row in rows.tag]
     return "\n".join(parts)
 
 
-def _toml_item(section: str, row: Mapping[str, Any]) -> str:
-    return f"[[{section}]]\n" + "".join(f"{_toml_key(key)} = {_toml(value)}\n" for key, value in row.items())
+def toml_item(section: str, row: Mapping[str, Any]) -> str:
+    return f"[[{section}]]\n" + "".join(f"{toml_key(key)} = {toml_value(value)}\n" for key, value in row.items())
 
 
-def _toml_key(key: str) -> str:
-    return key if _BARE_KEY.match(key) else _toml(key)
+def toml_key(key: str) -> str:
+    return key if _BARE_KEY.match(key) else toml_value(key)
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_toml_key(key)} = {_toml(item)}' for key, item in value.items())} }}"
+        return f"{{ {', '.join(f'{toml_key(key)} = {toml_value(item)}' for key, item in value.items())} }}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{', '.join(_toml(item) for item in value)}]"
+        if len(value) > 1 and isinstance(value[0], Mapping):
+            return "[\n" + "".join(f"  {toml_value(item)},\n" for item in value) + "]"
+        return f"[{', '.join(toml_value(item) for item in value)}]"
     # A JSON string is a TOML one but for DEL, which JSON leaves as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -172,11 +178,11 @@ def csv_text(rows: TagRows) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows([_cell(row.get(key)) for key in head] for row in rows.tag)
+    writer.writerows([cell_text(row.get(key)) for key in head] for row in rows.tag)
     return text.getvalue()
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -61,6 +61,9 @@ address = "127.0.0.1"
 enabled = true
 keep = "90d"
 
+[alarms]
+keep = "365d"                             # how long the alarm journal goes back
+
 # --- devices: PLCs that are polled -------------------------------------------------------------------------------
 #
 # [[device]]
@@ -88,6 +91,9 @@ keep = "90d"
 # [[tag_group]]
 # name = "default"
 # rate = "1s"
+# read_after_write = false                # read a device at once after a write
+# optimistic_writes = false               # show what was written at once, until the device confirms it ...
+# optimistic_write_timeout = "5s"         # ... so long at most
 #
 # [[tag]]
 # path = "Line 1/Speed"
@@ -110,6 +116,17 @@ keep = "90d"
 # scaled_low = 0                          # ... and what that stands for
 # scaled_high = 600
 # clamp = "none"                          # hold scaled values in their range: none, low, high, both
+#
+# [[tag.alarms]]                          # of the tag above, as many as you like; every key: docs/alarms.md
+# name = "High"
+# mode = "above"                          # equal, not_equal, above, below, between, outside, out_of_range, bad_quality,
+#                                         # any_change, bit, on_condition, when_true, when_false
+# setpoint = 550                          # of equal to below; between and outside have low and high
+# priority = "high"                       # diagnostic, low, medium, high, critical
+# deadband = 10                           # how far the value must come back before the alarm clears
+# active_delay = "5s"                     # how long it must last before it counts
+# clear_delay = "0s"
+# ack = "manual"                          # who acknowledges: manual (a person), auto (it clears), unused
 #
 # [[tag]]
 # path = "Line 1/Speed per hour"

@@ -27,10 +27,10 @@ class Sections:
     lists: dict[str, list[Entry]] = field(default_factory=lambda: {name: [] for name in LISTS})
 
 
-def read_toml(path: Path, sections: Sections, problems: Problems) -> None:
-    """Add the tables of a plantgate.toml to `sections`."""
+def read_toml(path: Path, sections: Sections, problems: Problems, data: bytes | None = None) -> None:
+    """Add the tables of a plantgate.toml to `sections`; `data` stands for its content if given."""
     try:
-        document, lines = parse_toml(text_of(path, path.name), path.name)
+        document, lines = parse_toml(text_of(path, path.name, data), path.name)
     except ConfigError as error:
         problems.take(error)
         sections.unreadable = True

@@ -20,3 +20,12 @@ def parse_duration(text: str) -> float:
         seconds += float(part[1]) * _UNITS[part[2]]
         rest = rest[part.end() :]
     return seconds
+
+
+def duration_text(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads as `seconds` (a number that it gave)."""
+    for unit in ("d", "h", "min", "s", "ms"):
+        count = round(seconds / _UNITS[unit])
+        if count and count * _UNITS[unit] == seconds:
+            return f"{count}{unit}"
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"

@@ -59,6 +59,21 @@ class IntakeQueue:
             weights[index] = TEXT_WEIGHT if definition.data_type is DataType.STRING else 1
         self._routes, self._weights = kept, weights
 
+    def change(self, put: Sequence[tuple[int, TagDefinition]], removed: Sequence[int]) -> None:
+        """Tags are new or have another definition, or are gone. What waits is stored as it was taken in."""
+        kept = dict(self._routes)
+        weights = bytearray(self._weights)
+        weights += bytes(max(0, max((index for index, _ in put), default=-1) + 1 - len(weights)))
+        for index in (*removed, *(index for index, _ in put)):
+            kept.pop(index, None)
+            if index < len(weights):
+                weights[index] = 0
+        for index, definition in put:
+            if definition.history:
+                kept[index] = definition
+                weights[index] = TEXT_WEIGHT if definition.data_type is DataType.STRING else 1
+        self._routes, self._weights = kept, weights
+
     def has_path(self, path: str) -> bool:
         return any(definition.path == path for definition in self._routes.values())
 

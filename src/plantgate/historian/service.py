@@ -107,6 +107,10 @@ class Historian:
         """Tell which tag index is which tag; replaces what was told before. Only tags with `history` are stored."""
         self._queue.register(definitions)
 
+    def change(self, put: Sequence[tuple[int, TagDefinition]], removed: Sequence[int] = ()) -> None:
+        """Tags are new or have another definition (`put`), or are gone; all others are as they were."""
+        self._queue.change(put, removed)
+
     def changed(self, batch: Batch) -> None:
         """Queue the points of tags that have history; returns at once."""
         refused = self._queue.put(batch)

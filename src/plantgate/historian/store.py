@@ -153,10 +153,12 @@ class Store:
     def resolve(self, definitions: Iterable[TagDefinition]) -> list[int]:
         """The ids of tags; new ones (and new data types) are written with the next commit."""
         ids = []
+        newest = max(self._types, default=0)
         for definition in definitions:
             tag = self.tags.get(definition.path)
             if tag is None or self._types[tag] is not definition.data_type:
-                tag = max(self._types, default=0) + 1 if tag is None else tag
+                if tag is None:
+                    tag = newest = newest + 1
                 self._remember(tag, definition.path, definition.data_type)
                 self._new_tags.append(tag)
             ids.append(tag)

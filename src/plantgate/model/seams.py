@@ -1,4 +1,4 @@
-"""Where siblings meet: every Protocol of the tree on one page. Only `app.py` introduces them to each other.
+"""Where siblings meet: the Protocols of the tree (polling: seams_polling.py). Only `app.py` introduces them.
 
 device -> drivers --BatchSink--> tags --ChangeSink--> historian, listeners
 reader -> drivers --BadgeSink--> access --DecisionSink--> journal, listeners
@@ -7,8 +7,8 @@ listeners, access --CommandGate--> tags/gate --CommandTarget--> drivers
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from plantgate.model.access import (
     AccessChange,
@@ -38,6 +38,7 @@ from plantgate.model.history import Series, StoreStats
 from plantgate.model.journal import EVERY_ENTRY, ChainHead, ExportForm, JournalCheck, JournalFilter
 from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition
+from plantgate.model.tagedit import ConfiguredTag, Conflict, EntryOrigin, TagEdit, TagsEdited
 from plantgate.model.value import Batch, TagValue
 
 
@@ -80,6 +81,19 @@ class CommandGate(Protocol):
     async def submit(self, command: Command, origin: Origin) -> Verdict: ...
 
 
+class CommandListGate(CommandGate, Protocol):
+    """The gate for whoever sends several commands at once."""
+
+    async def submit_many(
+        self, commands: Sequence[Command], origin: Origin, seconds: float | None = None
+    ) -> list[Verdict]:
+        """A verdict for each: devices side by side, those of one device in the order given.
+
+        What was not begun within `seconds` is not sent. Raises Overload.
+        """
+        ...
+
+
 class DecisionSink(Protocol):
     """Told of each access decision once it is on disk."""
 
@@ -117,7 +131,13 @@ class DecisionJournal(Protocol):
 class TagReader(Protocol):
     """The live tree, read side."""
 
-    def definitions(self) -> Sequence[TagDefinition]: ...
+    def definitions(self) -> Sequence[TagDefinition]:
+        """By id. One that was removed stands there as a memory tag with its path: see `ids`."""
+        ...
+
+    def ids(self) -> Sequence[int]:
+        """Of the tags that are there now."""
+        ...
 
     def find(self, path: str) -> int | None: ...
 
@@ -295,4 +315,64 @@ class AlarmBoard(Protocol):
         self, limit: int, before: int | None = None, wanted: AlarmFilter = EVERY_RECORD
     ) -> Sequence[AlarmRecord]:
         """Newest first, with ids below `before`. Raises StorageError."""
+        ...
+
+
+class TagConfiguration(Protocol):
+    """The definitions of tags, changed while everything runs: applied whole or not at all, and written to the files.
+
+    With `revision` an edit is refused (Refused CFG-450) if the definitions are no longer those. What is wrong comes as
+    TagFaults (a ConfigError with each fault by tag and key), files that were edited by hand as Refused CFG-413.
+    """
+
+    @property
+    def revision(self) -> int:
+        """Another number after each change, also after a restart."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` on the event loop after each change. It must return at once."""
+        ...
+
+    async def origins(self) -> Callable[[str], EntryOrigin]:
+        """What a tag, by its full path, is made of."""
+        ...
+
+    async def instances(self) -> Collection[str]:
+        """Full paths of the instances of types."""
+        ...
+
+    async def configured(self, path: str) -> ConfiguredTag | None:
+        """None if there is no such tag."""
+        ...
+
+    async def edit(
+        self, edit: TagEdit, origin: Origin, revision: int | None = None, *, dry_run: bool = False
+    ) -> TagsEdited: ...
+
+    async def import_tags(
+        self,
+        data: bytes,
+        name: str,
+        conflict: Conflict,
+        origin: Origin,
+        revision: int | None = None,
+        *,
+        into: str = "",
+        file: str = "",
+        dry_run: bool = False,
+    ) -> TagsEdited:
+        """`data` is a file, its format the ending of `name`; `into` is a folder for all paths."""
+        ...
+
+    async def export_tags(self, form: str, path: str = "") -> tuple[bytes, Sequence[tuple[str, str]]]:
+        """A file (toml, json, csv, ignition) with what is below `path`, and (path, reason) of what is not in it."""
+        ...
+
+    async def reload(self, origin: Origin) -> TagsEdited:
+        """Take over what is in the files."""
+        ...
+
+    async def put_group(self, name: str, keys: Mapping[str, Any] | None, origin: Origin) -> None:
+        """The tag group with these keys and no others; None takes it away."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -17,14 +18,15 @@ from plantgate.errors import ConfigError
 from plantgate.limits import DERIVED_SLICE
 from plantgate.model.quality import Quality
 from plantgate.model.tag import Execution, TagDefinition, TagKind, folder_of, provider_of
-from plantgate.model.value import INTEGER_BITS, Batch, DataType, Scalar, TagValue
+from plantgate.model.value import Batch, Scalar, TagValue
 from plantgate.runtime.clock import Clock
 from plantgate.tags.expressions import Expression, ExpressionError, FolderPattern, Graph, Inputs, parse
+from plantgate.tags.fitting import fitted
 from plantgate.tags.tree import TagTree
 
 MADE: Final = frozenset({TagKind.EXPRESSION, TagKind.DERIVED, TagKind.REFERENCE})
 _Reader: TypeAlias = Callable[[str], TagValue]
-_FLOATS = frozenset({DataType.FLOAT4, DataType.FLOAT8})
+_Definer: TypeAlias = Callable[[str], TagDefinition | None]
 _SHORTEST_SECONDS = 0.1
 
 
@@ -37,6 +39,15 @@ class _Made:
     inputs: Inputs
     expression: Expression | None = None
     period: float | None = None
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A pattern that `readers` formulas read; `members` are the ids of its tags, in order."""
+
+    pattern: FolderPattern
+    members: dict[int, None] = field(default_factory=dict)
+    readers: int = 0
 
 
 @dataclass(slots=True)
@@ -60,17 +71,19 @@ class DerivedTags:
         self._graph = Graph()
         self._made: dict[str, _Made] = {}
         self._known = 0
-        self._watched: frozenset[int] = frozenset()
-        self._members: dict[str, list[int]] = {}
+        self._wanted: Counter[str] = Counter()  # paths that formulas name, and how many do
+        self._folders: dict[str, _Folder] = {}
+        self._watched: set[int] = set()
         self._dirty: set[int] = set()
         self._due: set[str] = set()
-        self._timers: list[tuple[float, str]] = []
+        self._timers: list[tuple[float, int, _Made]] = []
+        self._timers_set = 0
         self._ready = asyncio.Event()
         self._timer_set = asyncio.Event()
         self._results: dict[str, TagValue] = {}
         self._publishing = False
         self.evaluations = 0
-        self._take_in(tree.definitions())
+        self._take_in()
 
     def __bool__(self) -> bool:
         """Whether there is anything to compute."""
@@ -78,22 +91,47 @@ class DerivedTags:
 
     # what there is
 
-    def _take_in(self, definitions: Sequence[TagDefinition]) -> None:
-        """Learn the tags from `self._known` on."""
-        fresh: dict[str, _Made] = {}
-        for tag in range(self._known, len(definitions)):
-            if definitions[tag].kind in MADE:
-                fresh[definitions[tag].path] = self._make(tag, definitions[tag])
-        self._known = len(definitions)
+    def _take_in(self) -> None:
+        """Learn the tags that were added to the tree since it was last looked at."""
+        known, self._known = self._known, len(self._tree.definitions())
+        self._learn(range(known, self._known))
+
+    def change(self, put: Collection[int], removed: Collection[int]) -> None:
+        """Tags of the tree are new or have another definition (`put`), or are gone.
+
+        Raises ConfigError for a formula that can't be read.
+        """
+        self._known = len(self._tree.definitions())
+        self._learn(put, removed)
+
+    def _learn(self, put: Collection[int], removed: Collection[int] = ()) -> None:
+        definitions = self._tree.definitions()
+        fresh = {
+            definitions[tag].path: self._make(tag, definitions[tag]) for tag in put if definitions[tag].kind in MADE
+        }
+        touched = [definitions[tag].path for tag in (*put, *removed)]
+        before = [self._made[path] for path in touched if path in self._made]
+        for made in before:
+            self._unwatch(made)
+            del self._made[made.definition.path]
         self._made |= fresh
-        if fresh:
-            self._due |= self._graph.update({path: made.inputs for path, made in fresh.items()})
-            self._ready.set()
+        self._due.difference_update(made.definition.path for made in before)
+        forgotten = [made.definition.path for made in before if made.definition.path not in fresh]
+        if fresh or forgotten:
+            self._due |= self._graph.update({path: made.inputs for path, made in fresh.items()}, forgotten)
+        self._watch_members(put, removed)
         for made in fresh.values():
+            self._watch(made)
             if made.period is not None:
-                heapq.heappush(self._timers, (self._clock.mono() + made.period, made.definition.path))
+                self._set_timer(self._clock.mono() + made.period, made)
+        self._dirty.update(tag for tag in (*put, *removed) if tag in self._watched)
+        if fresh or forgotten or self._dirty:
+            self._ready.set()
         self._timer_set.set()
-        self._watch(definitions)
+
+    def _set_timer(self, at: float, made: _Made) -> None:
+        self._timers_set += 1
+        heapq.heappush(self._timers, (at, self._timers_set, made))
 
     def _make(self, tag: int, definition: TagDefinition) -> _Made:
         sources = {definition.source} if definition.source else set()
@@ -106,18 +144,50 @@ class DerivedTags:
             period = self._rates.get(definition.group, 1.0) or None
         return _Made(tag, definition, Inputs(references | sources, expression.folders), expression, period)
 
-    def _watch(self, definitions: Sequence[TagDefinition]) -> None:
-        """Which tags make others change."""
-        watched: set[int] = set()
-        for made in self._made.values():
-            watched.update(tag for path in made.inputs.references if (tag := self._tree.find(path)) is not None)
-        patterns = {text: FolderPattern(text) for made in self._made.values() for text in made.inputs.folders}
-        self._members = {
-            text: [tag for tag, definition in enumerate(definitions) if pattern.matches(definition.path)]
-            for text, pattern in patterns.items()
-        }
-        before, self._watched = self._watched, frozenset(watched.union(*self._members.values()))
-        self._dirty |= self._watched - before
+    # which tags make others change: an id too many costs a look, so that nothing is taken back before it must be
+
+    def _watch(self, made: _Made) -> None:
+        definitions = self._tree.definitions()
+        for path in made.inputs.references:
+            self._wanted[path] += 1
+            tag = self._tree.find(path)
+            if tag is not None and tag not in self._watched:
+                self._watched.add(tag)
+                self._dirty.add(tag)
+        for text in made.inputs.folders:
+            folder = self._folders.get(text)
+            if folder is None:
+                folder = self._folders[text] = _Folder(FolderPattern(text))
+                matches = folder.pattern.matches
+                folder.members = {tag: None for tag in self._tree.ids() if matches(definitions[tag].path)}
+                self._dirty.update(tag for tag in folder.members if tag not in self._watched)
+                self._watched.update(folder.members)
+            folder.readers += 1
+
+    def _unwatch(self, made: _Made) -> None:
+        for path in made.inputs.references:
+            self._wanted[path] -= 1
+            if not self._wanted[path]:
+                del self._wanted[path]
+        for text in made.inputs.folders:
+            self._folders[text].readers -= 1
+            if not self._folders[text].readers:
+                del self._folders[text]
+
+    def _watch_members(self, put: Collection[int], removed: Collection[int]) -> None:
+        """Tags that formulas have named before, or that are in folders that they read."""
+        definitions = self._tree.definitions()
+        for tag in put:
+            path = definitions[tag].path
+            if path in self._wanted:
+                self._watched.add(tag)
+            for folder in self._folders.values():
+                if folder.pattern.matches(path):
+                    folder.members[tag] = None
+                    self._watched.add(tag)
+        for tag in removed:
+            for folder in self._folders.values():
+                folder.members.pop(tag, None)
 
     # ChangeSink
 
@@ -152,11 +222,10 @@ class DerivedTags:
             await self._clock.sleep_until(self._timers[0][0])
             now = self._clock.mono()
             while self._timers and self._timers[0][0] <= now:
-                _, path = heapq.heappop(self._timers)
-                period = self._made[path].period
-                if period is not None:
-                    heapq.heappush(self._timers, (now + max(period, _SHORTEST_SECONDS), path))
-                self._due.add(path)
+                _, _, made = heapq.heappop(self._timers)
+                if self._made.get(made.definition.path) is made and made.period is not None:
+                    self._set_timer(now + max(made.period, _SHORTEST_SECONDS), made)
+                    self._due.add(made.definition.path)
             self._ready.set()
 
     def settle(self) -> None:
@@ -167,7 +236,7 @@ class DerivedTags:
         """The paths to compute, inputs first. Faults are told here: they are not computed."""
         definitions = self._tree.definitions()
         if len(definitions) != self._known:
-            self._take_in(definitions)
+            self._take_in()
         dirty, due = self._dirty, self._due
         self._dirty, self._due = set(), set()
         self._ready.clear()
@@ -190,11 +259,13 @@ class DerivedTags:
         """One slice: later ones read from the tree what this one has made."""
         now, results = self._clock.wall(), self._results
         for path in paths:
-            made = self._made[path]
+            made = self._made.get(path)
+            if made is None:
+                continue  # removed while it waited for its turn
             if made.expression is None:
                 found = self._read(made.definition.source)
             else:
-                value, quality, reason = made.expression.evaluate(self._reader(made.definition), now, self._read_folder)
+                value, quality, reason = self._evaluate(made.expression, made.definition, now)
                 found = TagValue(value, quality, now, reason)
             results[path] = fitted(found, made.definition.data_type)
         self.evaluations += len(paths)
@@ -226,14 +297,33 @@ class DerivedTags:
         tag = self._tree.find(path)
         if tag is None:
             return TagValue(None, Quality.BAD_REFERENCE_NOT_FOUND, self._clock.wall(), f"there is no tag {path}")
-        return self._tree.read(tag)
+        return self._tree.pending.settled(tag)
 
-    def _reader(self, definition: TagDefinition) -> _Reader:
-        return self._read if not definition.source else _SourceReader(self._read, definition)
+    def _evaluate(
+        self, formula: Expression, definition: TagDefinition, now: int, given: TagValue | None = None
+    ) -> tuple[Scalar, int, str]:
+        """(value, quality, reason). `given` is what {value} of a derived tag is instead of its source's value."""
+        if not definition.source:
+            return formula.evaluate(self._read, now, self._read_folder, self._define)
+        source = _Source(self._read, self._define, definition, given)
+        return formula.evaluate(source.read, now, self._read_folder, source.define)
+
+    def _define(self, path: str) -> TagDefinition | None:
+        tag = self._tree.find(path)
+        return None if tag is None else self._tree.definitions()[tag]
 
     def _read_folder(self, pattern: str) -> Sequence[TagValue]:
-        definitions = self._tree.definitions()
-        return [self._read(definitions[tag].path) for tag in self._members.get(pattern, ())]
+        definitions, folder = self._tree.definitions(), self._folders.get(pattern)
+        members = folder.members if folder is not None else {}
+        return [self._read(definitions[tag].path) for tag in members]
+
+    def seen(self, definition: TagDefinition, source: TagValue) -> TagValue:
+        """What a reference or derived tag shows when its source shows `source`."""
+        if definition.kind is TagKind.DERIVED:
+            formula = _bound(definition, definition.expression)
+            value, quality, reason = self._evaluate(formula, definition, self._clock.wall(), source)
+            source = TagValue(value, quality, source.timestamp, reason)
+        return fitted(source, definition.data_type)
 
     # the way back
 
@@ -241,30 +331,33 @@ class DerivedTags:
         """(what to write to the source of a reference or derived tag, "") or (None, why not)."""
         if definition.kind is TagKind.REFERENCE:
             return value, ""
-        given = TagValue(value, Quality.GOOD, self._clock.wall())
-        reader = _SourceReader(self._read, definition, given)
+        now = self._clock.wall()
         way_back = _bound(definition, definition.write_expression)
-        found, quality, reason = way_back.evaluate(reader, self._clock.wall(), self._read_folder)
+        found, quality, reason = self._evaluate(way_back, definition, now, TagValue(value, Quality.GOOD, now))
         if quality >= Quality.UNCERTAIN:
             return None, f"its write_expression can't be computed: {reason}"
         return found, ""
 
 
-class _SourceReader:
-    """Reads for a derived tag: {value} is that of its source, or what is being written."""
+class _Source:
+    """Reads for a derived tag: {value} is that of its source, or what is being written; {value.unit} its source's."""
 
-    __slots__ = ("_given", "_own", "_read", "_source")
+    __slots__ = ("_define", "_given", "_own", "_read", "_source")
 
-    def __init__(self, read: _Reader, definition: TagDefinition, given: TagValue | None = None) -> None:
+    def __init__(self, read: _Reader, define: _Definer, definition: TagDefinition, given: TagValue | None) -> None:
         self._read = read
+        self._define = define
         self._own = _own_value(definition)
         self._source = definition.source
         self._given = given
 
-    def __call__(self, path: str) -> TagValue:
+    def read(self, path: str) -> TagValue:
         if path != self._own:
             return self._read(path)
         return self._read(self._source) if self._given is None else self._given
+
+    def define(self, path: str) -> TagDefinition | None:
+        return self._define(self._source if path == self._own else path)
 
 
 def _own_value(definition: TagDefinition) -> str:
@@ -283,52 +376,6 @@ def _bound(definition: TagDefinition, text: str) -> Expression:
 def _parsed(definition: TagDefinition, text: str) -> Expression:
     """Raises ExpressionError."""
     return parse(text).bound(folder_of(definition.path).rstrip("/"))
-
-
-def fitted(found: TagValue, data_type: DataType) -> TagValue:
-    """`found` with a value of `data_type`; Error_TypeConversion, and why, if it can't be one."""
-    value = found.value
-    if value is None:
-        return found
-    try:
-        fitting = _converted(value, data_type)
-    except (ValueError, OverflowError):
-        shown = repr(value)[:40]
-        return TagValue(
-            None, Quality.ERROR_TYPE_CONVERSION, found.timestamp, f"{shown} is no value of type {data_type}"
-        )
-    return found if fitting is value else TagValue(fitting, found.quality, found.timestamp, found.reason)
-
-
-def _converted(value: Scalar, data_type: DataType) -> Scalar:
-    """Raises ValueError or OverflowError."""
-    if data_type.is_array:
-        if not isinstance(value, tuple):
-            raise ValueError("no list")
-        return tuple(_converted(item, data_type.element) for item in value)  # type: ignore[misc]  # elements are no lists
-    if data_type in _FLOATS:
-        return value if type(value) is float else float(_number(value))
-    if data_type is DataType.BOOLEAN:
-        return value if type(value) is bool else bool(_number(value))
-    if data_type in INTEGER_BITS or data_type is DataType.DATETIME:
-        whole = round(_number(value))
-        end = 1 << (INTEGER_BITS.get(data_type, 64) - 1)
-        if not -end <= whole < end:
-            raise OverflowError("out of range")
-        return value if type(value) is int else whole
-    return value if type(value) is str else _text(value)
-
-
-def _number(value: Scalar) -> float:
-    if not isinstance(value, int | float):
-        raise ValueError("no number")  # noqa: TRY004 - the value is data, not a mistake of the caller
-    return value
-
-
-def _text(value: Scalar) -> str:
-    if isinstance(value, tuple):
-        raise ValueError("a list")  # noqa: TRY004
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def formula_inputs(definition: TagDefinition, key: str) -> Sequence[str] | str:

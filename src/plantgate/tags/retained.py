@@ -6,7 +6,7 @@ Commits are bounded in number whatever is written: the newest value of each tag 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from plantgate.errors import PlantgateError, StorageError
@@ -32,11 +32,12 @@ class RetainedValues:
     def __init__(self, data_dir: Path, tree: TagTree, clock: Clock) -> None:
         self._tree = tree
         self._clock = clock
-        self._kept = frozenset(tag for tag, each in enumerate(tree.definitions()) if each.persist)
+        self._kept = {tag for tag, each in enumerate(tree.definitions()) if each.persist}
         self._file = RetainFile(data_dir)
         self._worker: Worker | None = None
         self._open = False
         self._pending: dict[int, Row] = {}
+        self._forgotten: set[str] = set()
         self._waiting: list[asyncio.Future[None]] = []
         self._busy = False
         self._ready = asyncio.Event()
@@ -47,6 +48,21 @@ class RetainedValues:
     def __bool__(self) -> bool:
         """Whether any tag keeps its value."""
         return bool(self._kept)
+
+    def change(self, put: Collection[int], removed: Collection[int]) -> None:
+        """Tags of the tree are new or have another definition (`put`), or are gone."""
+        definitions = self._tree.definitions()
+        keeps = {tag for tag in put if definitions[tag].persist}
+        for tag in self._kept.intersection((*put, *removed)) - keeps:
+            self._kept.discard(tag)
+            self._pending.pop(tag, None)
+            self._forgotten.add(definitions[tag].path)
+        for tag in keeps:
+            now = self._tree.read(tag)
+            self._pending[tag] = Row(definitions[tag].path, now.value, now.timestamp)
+        self._kept |= keeps
+        if self._pending or self._forgotten:
+            self._ready.set()
 
     # ChangeSink
 
@@ -63,7 +79,7 @@ class RetainedValues:
 
     async def start(self) -> None:
         """Put what was stored into the tree. A file that can't be read is shown, and nothing waits for it."""
-        if not self._kept:
+        if not self._kept or self._worker is not None:
             return
         self._worker = Worker("retained-values")
         await self._try_open()
@@ -107,7 +123,7 @@ class RetainedValues:
             await self._ready.wait()
             await self._commit()
             await self._clock.sleep(_RETRY_SECONDS if self._error else 1 / RETAIN_COMMITS_PER_SECOND)
-            if self._error and self._pending:
+            if self._error and (self._pending or self._forgotten):
                 self._ready.set()
 
     async def _commit(self) -> None:
@@ -117,17 +133,19 @@ class RetainedValues:
         if not self._open:
             await self._try_open()
         rows, self._pending = self._pending, {}
+        forgotten, self._forgotten = self._forgotten, set()
         waiting, self._waiting = self._waiting, []
         self._ready.clear()
         self._busy = True
         try:
-            if rows:
-                await self._worker.run(self._file.store, list(rows.values()))
+            if rows or forgotten:
+                await self._worker.run(self._file.store, list(rows.values()), sorted(forgotten))
                 self.commits += 1
             self._error = None
         except StorageError as error:
             self._failed(error)
-            self._pending = {**rows, **self._pending}
+            self._pending = {**{tag: row for tag, row in rows.items() if tag in self._kept}, **self._pending}
+            self._forgotten |= forgotten
         finally:
             self._busy = False
             for future in waiting:
@@ -160,7 +178,7 @@ class RetainedValues:
         worker = self._worker
         if worker is None:
             return
-        if self._pending:
+        if self._pending or self._forgotten:
             await self._commit()
         self._worker = None
         await worker.run(self._file.close)

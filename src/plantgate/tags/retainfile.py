@@ -62,12 +62,13 @@ class RetainFile:
         except (sqlite3.Error, OSError) as error:
             raise sqlite_file.storage_error(self._path, error) from error
 
-    def store(self, rows: Sequence[Row]) -> None:
-        """On disk when this returns."""
+    def store(self, rows: Sequence[Row], forgotten: Sequence[str] = ()) -> None:
+        """On disk when this returns. The values of `forgotten` paths go before."""
         if self._connection is None:
             raise StorageError("TAG-110", f"{self._path} is not open", "see the reason on the overview")
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("DELETE FROM value WHERE path = ?", [(path,) for path in forgotten])
             self._connection.executemany(
                 "INSERT OR REPLACE INTO value VALUES(?, ?, ?)",
                 [(row.path, json.dumps(row.value), row.time) for row in rows],

@@ -25,9 +25,12 @@ class Shaping:
     def __init__(self) -> None:
         self._rules: dict[int, _Rule] = {}
 
-    def add(self, tag: int, definition: TagDefinition) -> None:
+    def put(self, tag: int, definition: TagDefinition) -> None:
+        """`tag` is new, or has another definition."""
         if definition.scaling is not None or definition.deadband or definition.limit is not Bounds.NONE:
             self._rules[tag] = _Rule(definition)
+        else:
+            self._rules.pop(tag, None)
 
     def concerns(self, tags: Sequence[int]) -> bool:
         return bool(self._rules) and not self._rules.keys().isdisjoint(tags)
@@ -57,6 +60,11 @@ class Shaping:
             latest[tag] = scaled, shown
             parts.add(tag, scaled, shown, time, reason)
         return parts.batches()
+
+    def reset(self, tag: int) -> None:
+        """The tag shows what was not measured: a filter begins anew after it."""
+        if (rule := self._rules.get(tag)) is not None:
+            rule.reset()
 
     def raw(self, tag: int, value: Scalar) -> tuple[Scalar, str]:
         """(what the device gets for `value`, "") or (None, why it can't be written). `value` fits the tag's type."""

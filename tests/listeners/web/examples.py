@@ -20,8 +20,9 @@ from plantgate.model.access import (
     Schedule,
     Zone,
 )
+from plantgate.model.alarm import AlarmChange
 from plantgate.model.command import Origin
-from tests.listeners.web.world import SPEED, World
+from tests.listeners.web.world import HIGH, SPEED, World
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 SPARE_CARD = "5" * 32
@@ -59,8 +60,16 @@ _BODIES: dict[str, dict[str, Any]] = {
 _REQUESTS: dict[str, dict[str, Any]] = {
     "POST /api/v1/session": {"json": {"token": "once"}},
     "GET /api/v1/tags/value": {"params": {"path": SPEED}},
+    "POST /api/v1/tags/read": {"json": {"paths": [SPEED]}},
     "POST /api/v1/tags/write": {"json": {"path": SPEED, "value": 2}},
+    "POST /api/v1/tags/write-many": {"json": {"items": [{"path": SPEED, "value": 2}]}},
     "GET /api/v1/history": {"params": {"path": SPEED}},
+    "GET /api/v1/tags/configuration": {"params": {"path": SPEED}},
+    "PUT /api/v1/tags/configuration": {"json": {"items": [{"path": "New", "type": "Int4"}]}},
+    "POST /api/v1/tags/remove": {"json": {"paths": [SPEED], "dry_run": True}},
+    "POST /api/v1/tags/rename": {"json": {"path": SPEED, "to": "Line 2/Speed"}},
+    "POST /api/v1/tags/import": {"content": b"[]", "params": {"format": "json", "on_conflict": "merge"}},
+    "PUT /api/v1/tag-groups/{name}": {"json": {"rate": "2s"}},
     "POST /api/v1/readers/{name}/commands": {"json": {"action": "wink"}},
     "POST /api/v1/ports/{name}": {"json": {"port": 8089}},
     "POST /api/v1/access/cards": {"json": {"credential": "047DAE02C84080", "holder": "ada"}},
@@ -72,6 +81,9 @@ _REQUESTS: dict[str, dict[str, Any]] = {
     "POST /api/v1/access/lockdown": {"json": {"zone": "hall", "reason": "drill"}},
     "POST /api/v1/access/release": {"json": {"zone": "hall"}},
     "POST /api/v1/access/import": {"content": b"card,holder_id\n04AABBCC,ada\n"},
+    "POST /api/v1/alarms/acknowledge": {"json": {"events": [1], "note": "seen"}},
+    "POST /api/v1/alarms/shelve": {"json": {"alarms": [{"path": SPEED, "name": HIGH}], "seconds": 60}},
+    "POST /api/v1/alarms/unshelve": {"json": {"alarms": [{"path": SPEED, "name": HIGH}]}},
     f"PUT {_PICTURE}": {"content": PNG},
 }
 
@@ -85,7 +97,9 @@ def path(endpoint: Endpoint) -> str:
         return endpoint.path.replace("{key}", "ada")
     kind = endpoint.path.split("/")[4] if "/access/" in endpoint.path else ""
     filled = endpoint.path.replace("{key}", _KEYS.get(kind, "spare"))
-    return filled.replace("{name}", "http" if "/ports/" in endpoint.path else "entrance")
+    return filled.replace(
+        "{name}", "http" if "/ports/" in endpoint.path else "default" if "/tag-groups/" in endpoint.path else "entrance"
+    )
 
 
 def request(endpoint: Endpoint) -> dict[str, Any]:
@@ -96,7 +110,8 @@ def request(endpoint: Endpoint) -> dict[str, Any]:
 
 
 async def seed(world: World) -> None:
-    """Fill the access data; Ada has a picture, and a card that nobody knows was denied (event 1)."""
+    """Fill the access data; Ada has a picture, a card that nobody knows was denied (event 1), an alarm is active."""
     await world.desk.apply(SEED, Origin("test", may_write=True))
     await world.context.pictures.write("ada", PNG)
     await world.badge(1)
+    world.alarms.record(world.alarms.turn(SPEED, HIGH), AlarmChange.ACTIVE)

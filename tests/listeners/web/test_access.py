@@ -32,7 +32,9 @@ EXPECTED = {
     "POST /api/v1/ports/{name}/confirm": Rule.COMMAND,
     "GET /api/v1/tags": Rule.READ,
     "GET /api/v1/tags/value": Rule.READ,
+    "POST /api/v1/tags/read": Rule.READ,
     "POST /api/v1/tags/write": Rule.COMMAND,
+    "POST /api/v1/tags/write-many": Rule.COMMAND,
     "GET /api/v1/history": Rule.READ,
     "GET /api/v1/history/stats": Rule.READ,
     "GET /api/v1/readers": Rule.READ,
@@ -72,6 +74,26 @@ EXPECTED = {
         }.items()
         for method in methods.split()
     },
+    "GET /api/v1/tags/browse": Rule.READ,
+    "GET /api/v1/tags/configuration": Rule.READ,
+    "GET /api/v1/tags/configurations": Rule.READ,
+    "GET /api/v1/tags/export": Rule.READ,
+    "PUT /api/v1/tags/configuration": Rule.COMMAND,
+    "POST /api/v1/tags/remove": Rule.COMMAND,
+    "POST /api/v1/tags/rename": Rule.COMMAND,
+    "POST /api/v1/tags/import": Rule.COMMAND,
+    "POST /api/v1/tags/reload": Rule.COMMAND,
+    "GET /api/v1/tag-groups": Rule.READ,
+    "PUT /api/v1/tag-groups/{name}": Rule.COMMAND,
+    "DELETE /api/v1/tag-groups/{name}": Rule.COMMAND,
+    "GET /api/v1/devices": Rule.READ,
+    "GET /api/v1/devices/{name}": Rule.READ,
+    "GET /api/v1/devices/{name}/plan": Rule.READ,
+    "GET /api/v1/alarms": Rule.READ,
+    "POST /api/v1/alarms/acknowledge": Rule.COMMAND,
+    "POST /api/v1/alarms/shelve": Rule.COMMAND,
+    "POST /api/v1/alarms/unshelve": Rule.COMMAND,
+    "GET /api/v1/alarms/journal": Rule.READ,
     "GET /api/v1/badge-events/export": Rule.COMMAND,
     "GET /api/v1/badge-events/verify": Rule.COMMAND,
 }
@@ -131,6 +153,7 @@ async def test_access_matrix(world: World, client: httpx.AsyncClient, caller: st
     assert bool(world.ports.asked) == commanded
     assert (world.desk.data().revision > before) == commanded
     assert (world.tree.read(0).value == 2) == commanded
+    assert (world.alarms.events[1].acked_by == "ada") == commanded
 
 
 async def test_a_host_name_needs_no_port_and_no_case(client: httpx.AsyncClient) -> None:

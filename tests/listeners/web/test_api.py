@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from plantgate.limits import READ_LIST_ITEMS, WRITE_LIST_ITEMS
 from plantgate.model.badge import AccessVerdict
 from plantgate.model.command import DriveReader, Outcome, ReaderAction, SignalReader, WriteTag
 from plantgate.model.quality import Quality
@@ -177,14 +178,76 @@ async def test_the_verdict_of_a_write_has_a_status(
     answer = await client.post("/api/v1/tags/write", json={"path": STRIKE, "value": True}, headers=world.sign_in())
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {"outcome": outcome, "code": "MB-101", "message": "no answer"}
+    nobody_looked = {"value": None, "quality": None, "quality_name": None}
+    verdict = {"outcome": outcome, "code": "MB-101", "message": "no answer", "path": STRIKE}
+    assert answer.json() == verdict | nobody_looked
     assert world.device.commands == [WriteTag(STRIKE, True)]
 
 
 async def test_a_memory_tag_is_written(world: World, client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/v1/tags/write", json={"path": SPEED, "value": 12}, headers=world.sign_in())
-    assert answer.json() == {"outcome": "done", "code": "", "message": ""}
+    seen = {"path": SPEED, "value": 12.0, "quality": 192, "quality_name": "Good"}
+    assert answer.json() == {"outcome": "done", "code": "", "message": ""} | seen
     assert (await client.get("/api/v1/tags/value", params={"path": SPEED})).json()["value"] == 12
+
+
+async def test_several_tags_are_written_and_each_has_its_verdict(world: World, client: httpx.AsyncClient) -> None:
+    items = [{"path": SPEED, "value": 12}, {"path": LEVEL, "value": 1}, {"path": "No/Such", "value": 1}]
+    answer = await client.post("/api/v1/tags/write-many", json={"items": items}, headers=world.sign_in())
+    assert answer.status_code == 207
+    rows = answer.json()["items"]
+    assert [(row["path"], row["outcome"], row["code"], row["value"]) for row in rows] == [
+        (SPEED, "done", "", 12.0),
+        (LEVEL, "refused", "CMD-104", None),
+        ("No/Such", "refused", "CMD-103", None),
+    ]
+    good = {"items": [{"path": STRIKE, "value": True}, {"path": STRIKE, "value": False}], "timeout_ms": 5_000}
+    answer = await client.post("/api/v1/tags/write-many", json=good, headers=world.sign_in())
+    assert answer.status_code == 200
+    assert world.device.commands == [WriteTag(STRIKE, True), WriteTag(STRIKE, False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"items": []}, "WEB-470"),
+        ({"items": [{"path": SPEED, "value": 1}] * (WRITE_LIST_ITEMS + 1)}, "WEB-470"),
+        ({"items": [{"path": SPEED, "value": 1}], "timeout_ms": 0}, "WEB-471"),
+        ({"items": [{"path": SPEED, "value": 1}], "timeout_ms": 10**9}, "WEB-471"),
+        ({"items": [{"path": SPEED}]}, "WEB-400"),
+    ],
+)
+async def test_a_list_of_writes_that_is_none(
+    world: World, client: httpx.AsyncClient, body: dict[str, Any], code: str
+) -> None:
+    problem(await client.post("/api/v1/tags/write-many", json=body, headers=world.sign_in()), 400, code)
+    assert world.tree.changes == 0
+
+
+async def test_several_tags_are_read_in_the_order_asked_for(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/tags/read", json={"paths": [LEVEL, "No/Such", SPEED, LEVEL]})
+    assert answer.status_code == 200
+    rows = answer.json()["items"]
+    assert [(row["path"], row["value"], row["quality_name"], row["code"]) for row in rows] == [
+        (LEVEL, 7, "Good", ""),
+        ("No/Such", None, "Bad_NotFound", "WEB-404"),
+        (SPEED, 1.5, "Good", ""),
+        (LEVEL, 7, "Good", ""),
+    ]
+    problem(await client.post("/api/v1/tags/read", json={"paths": ["x"] * (READ_LIST_ITEMS + 1)}), 400, "WEB-470")
+
+
+async def test_properties_of_tags_are_read(client: httpx.AsyncClient) -> None:
+    asked = [f"{SPEED}.value", f"{SPEED}.DataType", f"{SPEED}.colour", "No/Such.unit", f"{SPEED}[0]"]
+    rows = (await client.post("/api/v1/tags/read", json={"paths": asked})).json()["items"]
+    assert [(row["path"], row["value"], row["code"]) for row in rows] == [
+        (f"{SPEED}.value", 1.5, ""),
+        (f"{SPEED}.DataType", "Float8", ""),
+        (f"{SPEED}.colour", None, "WEB-404"),
+        ("No/Such.unit", None, "WEB-404"),
+        (f"{SPEED}[0]", None, ""),
+    ]
+    assert "no property colour" in rows[2]["reason"]
 
 
 async def test_the_gate_refuses_what_does_not_fit(world: World, client: httpx.AsyncClient) -> None:

@@ -58,7 +58,7 @@ async def test_operations_say_what_they_take_and_who_may(client: httpx.AsyncClie
         in_path = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
         assert in_path == {part.strip("{}") for part in endpoint.path.split("/") if part.startswith("{")}
     write = document["paths"]["/api/v1/tags/write"]["post"]["responses"]
-    assert write["502"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/VerdictReply"}
+    assert write["502"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/TagWritten"}
 
 
 def fits(document: dict[str, Any], schema: dict[str, Any], value: Any) -> bool:

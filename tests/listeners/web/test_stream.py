@@ -311,7 +311,7 @@ async def test_asking_again_and_again_costs_no_memory(world: World, eventually: 
         '{"subscribe":{"tags":7}}',
         '{"subscribe":{"tags":[7]}}',
         '{"subscribe":{"badges":"yes"}}',
-        '{"subscribe":{"alarms":true}}',
+        '{"subscribe":{"alerts":true}}',
         '{"subscribe":{"' + "\u4e2d" * 300 + '":true}}',
         '{"subscribe":{"tags":' + "[" * 50_000,
         b'{"subscribe":{}}',

@@ -17,6 +17,7 @@ import websockets
 
 from plantgate.access.desk import Desk
 from plantgate.access.pictures import Pictures
+from plantgate.config.tagdocument import TagGroup
 from plantgate.errors import Refused, StorageError, UsageError
 from plantgate.listeners.binding import Conflict
 from plantgate.listeners.web.application import Secure, application
@@ -24,30 +25,55 @@ from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.readers import ReaderBoard
 from plantgate.listeners.web.server import HttpListener
 from plantgate.listeners.web.stream import StreamHub
+from plantgate.model.alarm import AlarmDefinition, AlarmMode, Priority
 from plantgate.model.badge import AccessDecision, AccessVerdict, JournalEntry
 from plantgate.model.command import DONE, Command, Origin, Outcome, Verdict
+from plantgate.model.device import BadPoint, DeviceRow, DeviceState, PlannedRequest, RateFigures, UnitState
 from plantgate.model.gateway import GatewayInfo, PortChange, PortRow, PortState, Sample
 from plantgate.model.history import Series, StoreStats
 from plantgate.model.journal import EVERY_ENTRY, ChainHead, ExportForm, JournalCheck, JournalFilter
 from plantgate.model.status import GatewayState, Health, PartStatus, PortOwner
 from plantgate.model.tag import TagDefinition, TagKind
+from plantgate.model.taggroup import GroupMode
 from plantgate.model.value import Batch, DataType, Scalar
 from plantgate.runtime.clock import Clock, SystemClock
 from plantgate.runtime.tasks import TaskGroup
 from plantgate.security.sessions import Sessions
 from plantgate.tags.gate import Gate
+from plantgate.tags.groups import TagGroups
 from plantgate.tags.tree import TagTree
+from tests.listeners.web.alarmboard import Board
+from tests.listeners.web.tagdesk import TagDesk
 
 START = 1_700_000_000_000_000
+HIGH = "High"
 SPEED, LEVEL, STRIKE, NOTE = "[default]Line 1/Speed", "[default]Line 1/Level", "[default]Door/Strike", "[default]Note"
 
 
 def tags() -> list[TagDefinition]:
     return [
         TagDefinition(
-            SPEED, DataType.FLOAT8, unit="1/min", description="Filler drive", history=True, writable=True, initial=1.5
+            SPEED,
+            DataType.FLOAT8,
+            unit="1/min",
+            description="Filler drive",
+            history=True,
+            writable=True,
+            initial=1.5,
+            alarms=(
+                AlarmDefinition(HIGH, AlarmMode.ABOVE, Priority.HIGH, setpoint=80, notes="Look at the belt."),
+                AlarmDefinition("Lost", AlarmMode.BAD_QUALITY, Priority.DIAGNOSTIC),
+            ),
         ),
-        TagDefinition(LEVEL, DataType.INT2, description="Tank of the filler", low=0, high=100, initial=7),
+        TagDefinition(
+            LEVEL,
+            DataType.INT2,
+            description="Tank of the filler",
+            low=0,
+            high=100,
+            initial=7,
+            alarms=(AlarmDefinition("Low", AlarmMode.BELOW, Priority.CRITICAL, setpoint=5, label="Tank is empty"),),
+        ),
         TagDefinition(STRIKE, DataType.BOOLEAN, TagKind.DEVICE, device="plc", address="C1", writable=True),
         TagDefinition(NOTE, DataType.STRING, writable=True, initial="calm"),
     ]
@@ -165,6 +191,46 @@ def free_port() -> int:
         return port
 
 
+class Devices:
+    """`DeviceInspector`: a PLC with a bad register, one that is off, and the reader."""
+
+    def __init__(self) -> None:
+        figures = RateFigures(1.0, 3, 1, 1_000.2, 12.5, 0.4)
+        units = (UnitState(1, "answering", 2, 0), UnitState(2, "silent", 1, 1))
+        state = DeviceState(3, 1, 12.5, 1.0, 2.25, (figures,), (BadPoint(2, START),), units)
+        sick = PartStatus("device", "plc", Health.FAILED, "no answer", START, "timeout", "check the cable")
+        off = PartStatus("device", "oven", Health.DISABLED, "disabled", START, "", "enabled = true")
+        reader = PartStatus("reader", "entrance", Health.OK, "connected", START)
+        self.rows = [
+            DeviceRow("modbus_tcp", "10.0.0.1", 502, 1, True, sick, state, {"timeout": 2.0, "span_gaps": True}),
+            DeviceRow("modbus_rtu_over_tcp", "10.0.0.2", 502, 1, False, off, DeviceState(7, 7)),
+            DeviceRow("springcore", "10.0.0.9", 4000, None, True, reader, DeviceState(8)),
+        ]
+        self.requests = [
+            PlannedRequest(1.0, 1, 3, "HR1", "HR9", 0, 9, 2, 6, 12, 1, "limit of 125"),
+            PlannedRequest(0.0, 2, 1, "C1", "C1", 0, 1, 1, 0, 0, 1, "no more tags"),
+        ]
+
+    def devices(self) -> Sequence[DeviceRow]:
+        return self.rows
+
+    def device(self, name: str) -> DeviceRow | None:
+        return next((row for row in self.rows if row.part.name == name), None)
+
+    def plan(self, name: str) -> Sequence[PlannedRequest] | None:
+        if name == "plc":
+            return self.requests
+        return None if self.device(name) is None else ()
+
+
+def tag_groups() -> list[TagGroup]:
+    return [
+        TagGroup(name="default"),
+        TagGroup(name="looked at", mode=GroupMode.LEASED, rate=30.0, leased_rate=0.5),
+        TagGroup(name="at speed", mode=GroupMode.DRIVEN, driving_tag=SPEED, condition="> 100", driven_rate=0.1),
+    ]
+
+
 @dataclass
 class World:
     """Everything a test may turn, and the ways in."""
@@ -185,6 +251,8 @@ class World:
     clock: Clock
     ports: Ports
     desk: Desk
+    alarms: Board
+    groups: TagGroups
     state: GatewayState = GatewayState.RUNNING
     tls: ssl.SSLContext | None = None
 
@@ -301,7 +369,11 @@ async def open_world(
     gate.add_reader("entrance", reader)
     history, journal, hub, board = History(), Journal(), StreamHub(), ReaderBoard()
     desk, pictures = Desk(folder, clock, journal, readers=("entrance",)), Pictures(folder)
-    tree.add_sink(hub)
+    groups = TagGroups(tag_groups(), tree, clock)
+    tree.add_sink(groups)
+    group.spawn("groups", groups.run)
+    tree.add_sink(hub, pending=True)
+    alarms = gate.alarms = Board(tree)
     parts = [
         PartStatus("listener", "http", Health.OK, "listening", START, details={"port": 8088}),
         PartStatus(
@@ -324,6 +396,7 @@ async def open_world(
     ports = Ports()
     links = redeem if redeem is not None else {"once": "operator"}
     info = GatewayInfo("plant", "1.2.3", "Independent", str(folder), clock.wall() - 5_000_000)
+    desk_of_tags = TagDesk(tree)
     context = WebContext(
         info=info,
         clock=clock,
@@ -333,11 +406,16 @@ async def open_world(
         history=history,
         journal=journal,
         access=desk,
+        alarms=alarms,
         pictures=pictures,
         statuses=lambda: parts,
         ports=_ports,
         port_control=ports,
         samples=lambda: samples,
+        devices=Devices(),
+        groups=groups,
+        leases=groups,
+        tag_configuration=desk_of_tags,
         sessions=Sessions(clock),
         redeem=lambda token: links.pop(token, None),
         hosts=frozenset({"localhost", "gate.plant"}),
@@ -361,6 +439,8 @@ async def open_world(
         clock,
         ports,
         desk,
+        alarms,
+        groups,
         tls=tls,
     )
     await desk.start()

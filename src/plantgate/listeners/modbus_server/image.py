@@ -77,8 +77,13 @@ class Image:
     def __init__(self, entries: Sequence[Entry], tags: TagReader, *, keep_last: bool, zero_gaps: bool) -> None:
         self._tags = tags
         self._bad = _READABLE if keep_last else _BAD
+        self._gap = _READABLE if zero_gaps else _GAP
+        self.use(entries)
+
+    def use(self, entries: Sequence[Entry]) -> None:
+        """From now on these: the tags of some have other definitions."""
         self._cells = cells_of(entries)
-        self._tables = _tables(self._cells, entries, _READABLE if zero_gaps else _GAP)
+        self._tables = _tables(self._cells, entries, self._gap)
         self._cell_at = {
             (cell.unit, cell.table, address): cell for cell in self._cells for address in range(cell.start, cell.stop)
         }

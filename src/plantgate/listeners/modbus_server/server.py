@@ -166,6 +166,10 @@ class ModbusListener:
     # what others ask
 
     @property
+    def image(self) -> Image:
+        return self._image
+
+    @property
     def connections(self) -> int:
         return self._admission.connections
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from plantgate.listeners.web import wire
+from plantgate.listeners.web import wire, wire_tags
+from plantgate.listeners.web.alarms import shapes
 from plantgate.listeners.web.guard import COOKIE, Rule
 from plantgate.listeners.web.route import Endpoint
 
@@ -51,7 +52,14 @@ def document(endpoints: list[Endpoint], version: str) -> dict[str, Any]:
 
 
 # Answers that are no problem documents although their status is not 200: what became of a command, how healthy.
-_OTHERS: dict[type, tuple[str, ...]] = {wire.VerdictReply: ("403", "502"), wire.Health: ("503",)}
+_OTHERS: dict[type, tuple[str, ...]] = {
+    wire.VerdictReply: ("403", "502"),
+    wire_tags.TagWritten: ("403", "502"),
+    wire_tags.TagsWritten: ("207",),
+    shapes.AlarmsSeenReply: ("207",),
+    shapes.AlarmsDone: ("207",),
+    wire.Health: ("503",),
+}
 
 
 def _others(endpoint: Endpoint, references: dict[type, Any], problem: dict[str, Any]) -> dict[str, Any]:

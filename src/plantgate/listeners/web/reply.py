@@ -24,7 +24,7 @@ _STATUS: list[tuple[type[PlantgateError], int, str]] = [
     (ConfigError, 409, "The configuration forbids it"),
 ]
 # Where HTTP has a status of its own for what we found.
-_STATUS_OF_CODE = {"WEB-408": 408, "WEB-413": 413, "WEB-421": 421, "ACC-202": 412}
+_STATUS_OF_CODE = {"WEB-408": 408, "WEB-413": 413, "WEB-421": 421, "ACC-202": 412, "CFG-413": 412, "CFG-450": 412}
 T = TypeVar("T")
 
 

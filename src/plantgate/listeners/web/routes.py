@@ -5,11 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from plantgate.listeners.web import health, history, metrics, portchange, readers, system, tags, wire
+from plantgate.listeners.web import health, history, metrics, portchange, readers, system, tags, wire, wire_tags
 from plantgate.listeners.web.access.routes import JOURNAL_FILTERS, access_endpoints
+from plantgate.listeners.web.alarms.routes import alarm_endpoints
 from plantgate.listeners.web.context import WebContext
+from plantgate.listeners.web.devices import device_endpoints
 from plantgate.listeners.web.guard import Rule
 from plantgate.listeners.web.route import Endpoint, Parameter
+from plantgate.listeners.web.tagconfig.routes import tag_configuration_endpoints
 
 _PATH = Parameter("path", "full tag path, [provider]Folder/Tag", required=True)
 _LIMIT = Parameter("limit", "rows at most", "integer")
@@ -84,7 +87,31 @@ def endpoints(board: readers.ReaderBoard, *, require_ssl: bool = False) -> list[
         ),
         Endpoint("GET", "/api/v1/tags/value", Rule.READ, tags.read_tag, "One tag", wire.Tag, parameters=(_PATH,)),
         Endpoint(
-            "POST", "/api/v1/tags/write", Rule.COMMAND, tags.write_tag, "Write a tag", wire.VerdictReply, wire.TagWrite
+            "POST",
+            "/api/v1/tags/read",
+            Rule.READ,
+            tags.read_tags,
+            "Several tags by their paths",
+            wire_tags.TagReads,
+            wire_tags.TagPaths,
+        ),
+        Endpoint(
+            "POST",
+            "/api/v1/tags/write",
+            Rule.COMMAND,
+            tags.write_tag,
+            "Write a tag",
+            wire_tags.TagWritten,
+            wire.TagWrite,
+        ),
+        Endpoint(
+            "POST",
+            "/api/v1/tags/write-many",
+            Rule.COMMAND,
+            tags.write_tags,
+            "Write tags, those of one device in the order given; 207 if one was not written",
+            wire_tags.TagsWritten,
+            wire_tags.TagWrites,
         ),
         Endpoint(
             "GET",
@@ -104,6 +131,8 @@ def endpoints(board: readers.ReaderBoard, *, require_ssl: bool = False) -> list[
             ),
         ),
         Endpoint("GET", "/api/v1/history/stats", Rule.READ, history.stats, "What the store holds", wire.HistoryStats),
+        *tag_configuration_endpoints(),
+        *device_endpoints(),
         Endpoint("GET", "/api/v1/readers", Rule.READ, list_readers, "Badge readers", wire.Readers),
         Endpoint(
             "POST",
@@ -124,5 +153,6 @@ def endpoints(board: readers.ReaderBoard, *, require_ssl: bool = False) -> list[
             wire.BadgeEvents,
             parameters=(_LIMIT, Parameter("before", "only events with a smaller id", "integer"), *JOURNAL_FILTERS),
         ),
+        *alarm_endpoints(),
         *access_endpoints(),
     ]

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from plantgate.errors import Refused
 from plantgate.limits import STREAM_CLIENTS, STREAM_EVENT_BACKLOG, STREAM_PATHS
 from plantgate.listeners.web import guard
+from plantgate.listeners.web.alarms.feed import AlarmFeed
 from plantgate.listeners.web.context import WebContext
 from plantgate.listeners.web.wire import BadgeEvent, Part, StreamRequest, Subscription, encode, milliseconds
 from plantgate.model.badge import JournalEntry
@@ -27,6 +28,7 @@ from plantgate.runtime.tasks import TaskGroup
 TICK_SECONDS = 0.1
 STATUS_SECONDS = 1.0
 ACCESS_SECONDS = 0.25
+ALARM_SECONDS = 0.25
 PING_SECONDS = 2.0
 SNAPSHOT_ROWS = 2_000
 BEHIND = 4408
@@ -54,6 +56,9 @@ class _Client:
         self.status = False
         self.status_due = False
         self.access = False
+        self.configuration = False
+        self.alarms = False
+        self.alarms_due = False
         self.busy = False
         self.ending: tuple[int, str] | None = None
         self.patience: asyncio.Timeout | None = None
@@ -68,6 +73,14 @@ class _Client:
         """Tag changes: `text` if the page is idle, else remember which."""
         if self.busy or self.missed or self.snapshot:
             self.missed.update(tags)
+            self.wake.set()
+        else:
+            self.send(text)
+
+    def offer_alarms(self, text: str | None) -> None:
+        """Changes of alarms: `text` if the page is idle, else all of them as they are when it is."""
+        if text is None or self.busy or self.alarms_due:
+            self.alarms_due = True
             self.wake.set()
         else:
             self.send(text)
@@ -93,6 +106,7 @@ class StreamHub:
         self._ready = asyncio.Event()
         self._status_text = ""
         self._access_changed = asyncio.Event()
+        self._alarms = AlarmFeed()
         self.sent = 0
 
     @property
@@ -115,7 +129,17 @@ class StreamHub:
         tasks.spawn("stream-tags", lambda: self._tick(context), restart=True)
         tasks.spawn("stream-status", lambda: self._watch_status(context), restart=True)
         tasks.spawn("stream-access", lambda: self._watch_access(context), restart=True)
+        tasks.spawn("stream-alarms", lambda: self._watch_alarms(context), restart=True)
+        self._alarms.start(context)
         context.access.watch(self._access_changed.set)
+        context.tag_configuration.watch(lambda: self._configured(context))
+
+    def _configured(self, context: WebContext) -> None:
+        """The tags have other definitions: pages ask for what they show of them."""
+        text = encode({"type": "configuration", "revision": context.tag_configuration.revision}).decode()
+        for client in self._clients:
+            if client.configuration:
+                client.send(text)
 
     async def _tick(self, context: WebContext) -> None:
         while True:
@@ -160,6 +184,18 @@ class StreamHub:
                     client.send(text)
             await context.clock.sleep(ACCESS_SECONDS)
 
+    async def _watch_alarms(self, context: WebContext) -> None:
+        while True:
+            await self._alarms.changed.wait()
+            watching = [client for client in self._clients if client.alarms]
+            if watching:
+                text = self._alarms.take(context)
+                for client in watching:
+                    client.offer_alarms(text)
+            else:
+                self._alarms.forget()
+            await context.clock.sleep(ALARM_SECONDS)
+
     # one page
 
     async def serve(self, socket: WebSocket, context: WebContext, tasks: TaskGroup) -> None:
@@ -182,6 +218,7 @@ class StreamHub:
             await self._receive(socket, client, context)
         finally:
             self._clients.discard(client)
+            context.leases.release(client.tags)
             sender.cancel()
 
     async def _receive(self, socket: WebSocket, client: _Client, context: WebContext) -> None:
@@ -204,13 +241,16 @@ class StreamHub:
             return
         client.all_tags = wanted.tags == "all"
         found = dict.fromkeys(tag for tag in map(context.tags.find, paths) if tag is not None)
-        client.tags = frozenset(found)
+        before, client.tags = client.tags, frozenset(found)
+        context.leases.lease(client.tags)  # first: a group that is looked at before and after stays as fast as it is
+        context.leases.release(before)
         client.badges, client.status, client.status_due = wanted.badges, wanted.status, wanted.status
-        client.access = wanted.access
+        client.access, client.configuration = wanted.access, wanted.configuration
+        client.alarms = client.alarms_due = wanted.alarms
         client.missed.clear()
         client.snapshot.clear()
         if wanted.tags is not None:
-            client.snapshot.extend(_pieces(range(len(context.tags.definitions())) if client.all_tags else list(found)))
+            client.snapshot.extend(_pieces(context.tags.ids() if client.all_tags else list(found)))
             client.snapshot = client.snapshot or deque([()])  # that there is nothing is an answer, too
         client.wake.set()
 
@@ -241,6 +281,9 @@ class StreamHub:
         if client.status_due:
             client.status_due = False
             await self._put(socket, _status(context))
+        if client.alarms_due:
+            client.alarms_due = False
+            await self._put(socket, self._alarms.snapshot(context))
         if client.snapshot:
             await self._put(socket, _changes(client.snapshot.popleft(), context, snapshot=True))
         elif client.missed:

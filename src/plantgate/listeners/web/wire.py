@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -89,7 +89,7 @@ class Tag(msgspec.Struct):
     reason: str
 
     @classmethod
-    def of(cls, tag: TagDefinition, now: TagValue) -> Tag:
+    def of(cls, tag: TagDefinition, now: TagValue) -> Self:
         return cls(
             path=tag.path,
             kind=tag.kind,
@@ -365,6 +365,8 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True):
     badges: bool = False
     status: bool = False
     access: bool = False
+    alarms: bool = False
+    configuration: bool = False
 
 
 class StreamRequest(msgspec.Struct, forbid_unknown_fields=True):
