@@ -10,6 +10,8 @@ export default defineConfig({
     outDir: '../src/plantgate/listeners/web/static',
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    // One sheet: the pages share most of it, and none of them ever stands there without.
+    cssCodeSplit: false,
     modulePreload: { polyfill: false },
     target: 'es2022',
   },

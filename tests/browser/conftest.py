@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from bench.processes import free_offset, plantgate, wait_for
+from tests.browser.fake import Gateway
 from tests.browser.world import SLOW, Demo
 
 FLAGS = [
@@ -44,3 +45,9 @@ def page(chromium: str) -> Iterator[Page]:
         yield opened
         browser.close()
         assert errors == [], "the page threw"
+
+
+@pytest.fixture
+def played(page: Page) -> Gateway:
+    """A gateway of the test's own: see fake.py for when that is right."""
+    return Gateway(page)

@@ -71,7 +71,7 @@ class World {
 
 const HELLO: ServerMessage = { type: 'hello', gateway: 'g', now: 1, version: '1' }
 const PING: ServerMessage = { type: 'ping', now: 2 }
-const ALL = { tags: 'all' as const, badges: true, status: true, access: true }
+const ALL = { tags: 'all' as const, badges: true, status: true, access: true, alarms: true, configuration: true }
 
 function made() {
   const world = new World()

@@ -1,7 +1,7 @@
 /** The REST side of the contract. Every call ends: in an answer, or in a `Problem` that can be shown. */
 
 import type {
-  BadgeEvent, Gateway, History, Listing, Part, Port, Reader, ReaderCommand, Scalar, Session, TagRecord, Verdict,
+  BadgeEvent, Gateway, History, Listing, Part, Port, Reader, ReaderCommand, Session, TagRecord, Value, Verdict,
 } from './contract'
 
 const DEADLINE_MS = 15_000
@@ -113,6 +113,11 @@ export function query(parameters: Record<string, string | number | undefined>): 
   return search.toString()
 }
 
+/** The same without those that are empty. */
+export function filled(parameters: Record<string, string | number | undefined>): string {
+  return query(Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== '')))
+}
+
 export interface HistorySpan {
   from: number
   to: number
@@ -147,7 +152,7 @@ export const api = {
 
   historyCsvUrl: (path: string, span: HistorySpan) => `/api/v1/history?${query({ path, from: span.from, to: span.to, format: 'csv' })}`,
 
-  writeTag: (path: string, value: Scalar) => command('/api/v1/tags/write', { path, value }),
+  writeTag: (path: string, value: Value) => command('/api/v1/tags/write', { path, value }),
   commandReader: (reader: string, wanted: ReaderCommand) =>
     command(`/api/v1/readers/${encodeURIComponent(reader)}/commands`, wanted),
 }

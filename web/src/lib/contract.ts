@@ -1,6 +1,10 @@
 /** The HTTP and WebSocket contract of the gateway (/openapi.json), as types. Every time is in epoch milliseconds. */
 
+import type { AlarmRow, AlarmSummary } from './alarmcontract'
+
 export type Scalar = boolean | number | string | null
+/** What a tag holds: an array tag a list, a DataSet or Document the text of its JSON. */
+export type Value = Scalar | Scalar[]
 
 export type GatewayState = 'STARTING' | 'RUNNING' | 'STOPPING'
 
@@ -60,7 +64,7 @@ export interface TagRecord {
   writable: boolean
   low: number | null
   high: number | null
-  value: Scalar
+  value: Value
   quality: number
   quality_name: string
   t: number
@@ -171,7 +175,7 @@ export interface Port {
 }
 
 /** path, value, quality, time, reason */
-export type TagChange = [string, Scalar, number, number, string]
+export type TagChange = [string, Value, number, number, string]
 
 export type ServerMessage =
   | { type: 'hello'; gateway: string; now: number; version: string }
@@ -179,6 +183,8 @@ export type ServerMessage =
   | { type: 'badge'; event: BadgeEvent }
   | { type: 'access'; revision: number; presence: number }
   | { type: 'status'; state: GatewayState; items: Part[] }
+  | ({ type: 'alarms'; snapshot?: boolean; events: AlarmRow[] } & AlarmSummary)
+  | { type: 'configuration'; revision: number }
   | { type: 'ping'; now: number }
 
 /** Replaces what was subscribed before; the gateway answers with a snapshot of the tags named. */
@@ -187,4 +193,6 @@ export interface Subscription {
   badges: boolean
   status: boolean
   access: boolean
+  alarms: boolean
+  configuration: boolean
 }

@@ -1,4 +1,4 @@
-/** Lists of badge events, newest first, without doubles and without hidden holes. Pure. */
+/** Lists of events, newest first, without doubles and without hidden holes. Pure. */
 
 import type { BadgeEvent } from './contract'
 
@@ -16,7 +16,7 @@ export function addLive(events: BadgeEvent[], event: BadgeEvent): BadgeEvent[] {
  * A fresh page of the newest events onto what is known. Where the page doesn't reach what is known, events are
  * missing in between: the old ones are let go (`gap`), so that paging backward loads everything in order.
  */
-export function addNewest(events: BadgeEvent[], page: BadgeEvent[]): { events: BadgeEvent[]; gap: boolean } {
+export function addNewest<T extends { id: number }>(events: T[], page: T[]): { events: T[]; gap: boolean } {
   const oldest = page.at(-1)
   const newest = events[0]
   if (oldest === undefined) return { events, gap: false }
@@ -27,7 +27,7 @@ export function addNewest(events: BadgeEvent[], page: BadgeEvent[]): { events: B
   return { events: [...fresher, ...page, ...older].slice(0, FEED_LIMIT), gap: false }
 }
 
-export function addOlder(events: BadgeEvent[], page: BadgeEvent[]): BadgeEvent[] {
+export function addOlder<T extends { id: number }>(events: T[], page: T[]): T[] {
   const last = events.at(-1)
   return [...events, ...page.filter((event) => last === undefined || event.id < last.id)]
 }
@@ -47,4 +47,12 @@ export function filterFeed(events: BadgeEvent[], filter: FeedFilter): BadgeEvent
     const haystack = `${event.uid} ${event.holder} ${event.reader} ${event.door} ${event.reason}`.toLowerCase()
     return words.every((word) => haystack.includes(word))
   })
+}
+
+/** What is said of badges that have just come. */
+export function badgeSentence(events: BadgeEvent[]): string {
+  const last = events.at(-1)
+  if (events.length === 1 && last) return `${last.verdict === 'denied' ? 'Denied' : 'Accepted'}: ${last.holder || 'unknown card'} at ${last.reader}`
+  const denied = events.filter((event) => event.verdict === 'denied').length
+  return `${events.length} badges, ${denied} denied`
 }

@@ -1,13 +1,22 @@
 /** Numbers, times and ages as people read them. Pure: the time zone and language are the browser's. */
 
-import type { Scalar } from './contract'
+import type { Value } from './contract'
+import { documentWords, elementType } from './values'
 
 /** What stands where there is no value. */
 export const NO_VALUE = '–'
 
-/** A value as text, without its unit: floats shortened, integers whole, booleans On/Off. */
-export function formatValue(value: Scalar | undefined, dataType = ''): string {
+/** So many values of an array stand in a row of a list. */
+const SHORT_ARRAY = 4
+
+/** A value as text, without its unit: floats shortened, integers whole, booleans On/Off, arrays and documents in short. */
+export function formatValue(value: Value | undefined, dataType = ''): string {
   if (value === null || value === undefined) return NO_VALUE
+  if (Array.isArray(value)) {
+    const items = value.slice(0, SHORT_ARRAY).map((item) => formatValue(item, elementType(dataType)))
+    return value.length > SHORT_ARRAY ? `[${items.join(', ')}, …] ${formatCount(value.length)} values` : `[${items.join(', ')}]`
+  }
+  if (typeof value === 'string' && (dataType === 'DataSet' || dataType === 'Document')) return documentWords(value, dataType)
   if (typeof value === 'boolean') return value ? 'On' : 'Off'
   if (typeof value === 'string') return value
   if (!Number.isFinite(value)) return String(value)

@@ -113,7 +113,7 @@ class Link {
       this.#planned = false
       const wants = [...this.#wants.values()]
       const tags = wants.includes('all') ? 'all' : [...new Set((wants as string[][]).flat())].sort()
-      const subscription: Subscription = { tags, badges: true, status: true, access: true }
+      const subscription: Subscription = { tags, badges: true, status: true, access: true, alarms: true, configuration: true }
       const text = JSON.stringify(subscription)
       if (text === this.#sent) return
       this.#sent = text

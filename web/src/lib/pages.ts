@@ -12,6 +12,7 @@ export const PAGES: PageEntry[] = [
   { path: '/', title: 'Overview', icon: 'overview' },
   { path: '/tags', title: 'Tags', icon: 'tags' },
   { path: '/trends', title: 'Trends', icon: 'trends' },
+  { path: '/alarms', title: 'Alarms', icon: 'alarms' },
   { path: '/badges', title: 'Badges', icon: 'badges' },
   { path: '/devices', title: 'Devices', icon: 'devices' },
   { path: '/ports', title: 'Ports', icon: 'ports' },
@@ -36,6 +37,16 @@ export const BADGE_TABS: TabEntry[] = [
   { path: '/badges/explain', title: 'Explain', closed: true },
   { path: '/badges/changes', title: 'Changes', closed: true },
 ]
+
+/** The parts of the section Alarms. */
+export const ALARM_TABS: TabEntry[] = [
+  { path: '/alarms', title: 'Live', closed: false },
+  { path: '/alarms/shelved', title: 'Shelved', closed: false },
+  { path: '/alarms/journal', title: 'Journal', closed: false },
+  { path: '/alarms/all', title: 'All configured', closed: false },
+]
+
+export const TABS: TabEntry[] = [...BADGE_TABS, ...ALARM_TABS]
 
 /** The section that an address belongs to: `/badges/people` is in Badges. */
 export function sectionOf(path: string): PageEntry | undefined {

@@ -12,6 +12,9 @@ export function isGood(code: number): boolean {
   return code < 256
 }
 
+/** What was written is shown before the device has confirmed it. */
+export const WRITE_PENDING = 2
+
 /** Short words for people. A code that is missing here is shown by its level and number. */
 const WORDS: Record<number, string> = {
   0: 'Good', 2: 'Write pending', 192: 'Good', 200: 'Provisional', 201: 'Initial', 202: 'Overload', 203: 'Backfill',

@@ -1,12 +1,13 @@
 /** Search and order of the tag table. Pure, and quick enough for tens of thousands of rows. */
 
 import { qualityLevel } from './quality'
-import type { Scalar } from './contract'
+import type { Value } from './contract'
+import { elementType, isArrayType, isDocumentType } from './values'
 
 export interface Listed {
   path: string
   haystack: string
-  value: Scalar
+  value: Value
   quality: number
   t: number
 }
@@ -38,11 +39,12 @@ export function onlyAbnormal<T extends { quality: number }>(rows: T[]): T[] {
   return rows.filter((row) => qualityLevel(row.quality) !== 'good')
 }
 
-/** Numbers and booleans before words, nothing last. */
-function compareValues(a: Scalar, b: Scalar): number {
-  const rank = (value: Scalar) => (value === null ? 2 : typeof value === 'string' ? 1 : 0)
+/** Numbers and booleans before words, then arrays by their length, nothing last. */
+function compareValues(a: Value, b: Value): number {
+  const rank = (value: Value) => (value === null ? 3 : Array.isArray(value) ? 2 : typeof value === 'string' ? 1 : 0)
   const difference = rank(a) - rank(b)
   if (difference !== 0) return difference
+  if (Array.isArray(a) && Array.isArray(b)) return a.length - b.length
   if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0
   return Number(a) - Number(b)
 }
@@ -64,10 +66,12 @@ export function sorted<T extends Listed>(rows: T[], sort: Sort): T[] {
 }
 
 /** A write as it was typed, for the tag's data type; whether it is in range, the gateway decides. `problem` says in words what is wrong with it. */
-export type Parsed = { ok: true; value: Scalar } | { ok: false; problem: string }
+export type Parsed = { ok: true; value: Value } | { ok: false; problem: string }
 
 export function parseTyped(text: string, dataType: string): Parsed {
   if (dataType === 'String') return { ok: true, value: text }
+  if (isArrayType(dataType)) return parseArray(text, elementType(dataType))
+  if (isDocumentType(dataType)) return parseDocument(text, dataType)
   const typed = text.trim().replace(',', '.')
   if (typed === '') return { ok: false, problem: 'Type a value.' }
   if (dataType === 'Boolean') return { ok: true, value: typed === 'true' }
@@ -78,4 +82,34 @@ export function parseTyped(text: string, dataType: string): Parsed {
     if (!Number.isSafeInteger(value)) return { ok: false, problem: 'The page can’t write whole numbers this large exactly.' }
   }
   return { ok: true, value }
+}
+
+function parseArray(text: string, element: string): Parsed {
+  const problem = 'Type a list: [1, 2, 3]'
+  let list: unknown
+  try {
+    list = JSON.parse(text)
+  } catch {
+    return { ok: false, problem }
+  }
+  if (!Array.isArray(list)) return { ok: false, problem }
+  for (const [index, item] of (list as unknown[]).entries()) {
+    const good = element === 'String' ? typeof item === 'string' : element === 'Boolean' ? typeof item === 'boolean' : typeof item === 'number'
+    if (!good) return { ok: false, problem: `Value ${index} is not of type ${element}: ${JSON.stringify(item)}` }
+    if (element.startsWith('Int') && !Number.isSafeInteger(item)) return { ok: false, problem: `Value ${index} is no whole number that the page can write exactly.` }
+  }
+  return { ok: true, value: list as Value }
+}
+
+function parseDocument(text: string, dataType: string): Parsed {
+  let inside: unknown
+  try {
+    inside = JSON.parse(text)
+  } catch (error) {
+    return { ok: false, problem: `This is no JSON: ${error instanceof Error ? error.message : ''}` }
+  }
+  if (typeof inside !== 'object' || inside === null) return { ok: false, problem: 'A document is an object or a list.' }
+  const { columns, rows } = inside as { columns?: unknown; rows?: unknown }
+  if (dataType === 'DataSet' && (!Array.isArray(columns) || !Array.isArray(rows))) return { ok: false, problem: 'A DataSet looks like {"columns": ["Name"], "rows": [["Ada"]]}' }
+  return { ok: true, value: JSON.stringify(inside) }
 }

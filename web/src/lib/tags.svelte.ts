@@ -4,13 +4,13 @@
  */
 
 import { api, asProblem, type Problem } from './api'
-import type { Scalar, TagChange, TagRecord } from './contract'
+import type { TagChange, TagRecord, Value } from './contract'
 import { link } from './link.svelte'
 
 const RELOAD_AFTER_UNKNOWN_MS = 1_000
 
 export class Tag {
-  value: Scalar
+  value: Value
   quality: number
   t: number
   reason: string
@@ -30,7 +30,7 @@ export class Tag {
   }
 }
 
-type Watcher = (t: number, value: Scalar, quality: number) => void
+type Watcher = (t: number, value: Value, quality: number) => void
 
 class Tags {
   /** All tags, in the order of their paths. */
@@ -49,6 +49,9 @@ class Tags {
 
   start(): void {
     link.on('tags', (message) => this.apply(message.changes))
+    link.on('configuration', () => {
+      if (this.#needed && this.loaded) this.#reloadSoon()
+    })
     link.onConnected(() => {
       if (this.#needed) void this.load()
     })
@@ -134,7 +137,7 @@ class Tags {
     this.#announce()
   }
 
-  /** A path nobody told us of: the configuration changed. */
+  /** The configuration changed: we were told, or a path came that nobody told us of. */
   #reloadSoon(): void {
     window.clearTimeout(this.#reloadTimer)
     this.#reloadTimer = window.setTimeout(() => void this.load(), RELOAD_AFTER_UNKNOWN_MS)

@@ -1,6 +1,6 @@
 /** From points to the columns a chart draws. Values hold until the next point; bad quality is a gap. Pure. */
 
-import type { HistoryPoint, Scalar } from './contract'
+import type { HistoryPoint, Value } from './contract'
 import { isGood } from './quality'
 
 export interface Series {
@@ -11,7 +11,7 @@ export interface Series {
 export const emptySeries = (): Series => ({ times: [], values: [] })
 
 /** What can be drawn of a value: numbers, and booleans as 0 and 1. */
-export function drawable(value: Scalar, quality: number): number | null {
+export function drawable(value: Value, quality: number): number | null {
   if (!isGood(quality)) return null
   if (typeof value === 'boolean') return value ? 1 : 0
   return typeof value === 'number' && Number.isFinite(value) ? value : null
