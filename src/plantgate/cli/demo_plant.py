@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,17 +127,62 @@ def write_plant(directory: Path, ports: dict[str, int]) -> None:
     edit_toml(toml, values | {f"reader.{each.name}.port": ports[f"reader {each.name}"] for each in READERS})
 
 
+# Air pressure and levels pass their limits by themselves, every few seconds or minutes; the others by a switch.
+_ALARMS: Mapping[str, Mapping[str, object]] = {
+    "Emergency Stop": {
+        "name": "Pressed",
+        "mode": "when_true",
+        "priority": "critical",
+        "ack_note_required": True,
+        "label": "Emergency stop pressed",
+        "notes": "Look for people in the line before anything is started again.",
+    },
+    "Alarm": {"name": "Common", "mode": "when_true", "priority": "high", "label": "Common alarm of line 1"},
+    "Filler/State": {"name": "Blocked", "mode": "equal", "setpoint": 3, "priority": "high", "label": "Filler blocked"},
+    "Tank A/Level": {
+        "name": "Low",
+        "mode": "below",
+        "setpoint": 26,
+        "deadband": 2,
+        "priority": "medium",
+        "ack": "auto",
+        "label": "Tank A nearly empty",
+    },
+    "Tank B/Level": {
+        "name": "Low",
+        "mode": "below",
+        "setpoint": 26,
+        "deadband": 2,
+        "priority": "medium",
+        "ack": "auto",
+        "label": "Tank B nearly empty",
+    },
+    "Utilities/Air Pressure": {
+        "name": "Low",
+        "mode": "below",
+        "setpoint": 6.25,
+        "deadband": 0.05,
+        "active_delay": "1s",
+        "priority": "low",
+        "ack": "auto",
+        "label": "Compressed air low",
+    },
+}
+
+
 def _tags() -> bytes:
     """The simulator's own map as a tag file."""
     import csv
     import io
+    import json
 
     from plantgate.simulators.plc.table import demo_tags
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "type", "address", "unit", "description", "history", "writable", "low", "high"])
+    writer.writerow(["path", "type", "address", "unit", "description", "history", "writable", "low", "high", "alarms"])
     for tag in demo_tags(PLC.name):
+        alarm = _ALARMS.get(tag.path.partition("/")[2])
         writer.writerow(
             [
                 tag.path,
@@ -148,6 +194,7 @@ def _tags() -> bytes:
                 str(tag.writable).lower(),
                 "" if tag.low is None else tag.low,
                 "" if tag.high is None else tag.high,
+                json.dumps([alarm]) if alarm else "",
             ]
         )
     return text.getvalue().encode()

@@ -74,13 +74,14 @@ class AlarmChange(IntEnum):
 class AlarmDefinition:
     """One alarm of a tag, `name` is unique within the tag.
 
-    `setpoint` is the limit of equal, not_equal, above, below: above 80 is more than 80. `low` and `high` are the ends
-    of between and outside, of which one may be open (None); `inclusive` says which of them belong to the range.
-    out_of_range takes the tag's own range, ends and all. `bit` is the position that must be set. `expression` is the
-    formula of on_condition, which is active while it is true; for equal, not_equal, above and below it is the formula
-    of the setpoint and goes before `setpoint`. In both `{value}` is the tag itself. `deadband` (units of the tag, or
-    percent of its range) is how far a value must come back before an alarm clears; for any_change, how far it must go
-    to be a change. The delays are seconds that a state must last before it counts; any_change has none.
+    `setpoint` is the limit of equal, not_equal, above, below; `low` and `high` are the ends of between and
+    outside, of which one may be open (None). `inclusive` says at which limits the alarm is active too: the
+    setpoint of above is a low end, that of below a high one. out_of_range is active beyond the tag's own range,
+    not at its ends. `bit` is the position that must be set. `expression` is the formula of on_condition, which is
+    active while it is true; for equal, not_equal, above and below it is the formula of the setpoint and goes
+    before `setpoint`. In both `{value}` is the tag itself. `deadband` (units of the tag, or percent of its range)
+    is how far a value must come back before an alarm clears; for any_change, how far it must go to be a change.
+    The delays are seconds that a state must last before it counts; any_change has none.
     """
 
     name: str

@@ -41,9 +41,15 @@ TABLE: list[tuple[AlarmDefinition, list[tuple[Scalar, bool]]]] = [
     (alarm(M.EQUAL, setpoint=True), [(False, False), (True, True)]),
     (alarm(M.EQUAL, setpoint=5, deadband=2), [(4, False), (5, True), (6.9, True), (3.1, True), (7, False), (6, False)]),
     (alarm(M.NOT_EQUAL, setpoint=5), [(5, False), (4, True), (5, False)]),
-    (alarm(M.ABOVE, setpoint=80), [(80, False), (80.1, True), (80, False), (math.inf, True), (-math.inf, False)]),
+    (alarm(M.ABOVE, setpoint=80), [(79.9, False), (80, True), (79.9, False), (math.inf, True), (-math.inf, False)]),
+    (alarm(M.ABOVE, setpoint=80, inclusive=Bounds.HIGH), [(80, False), (80.1, True), (80, False)]),
+    (
+        alarm(M.ABOVE, setpoint=80, inclusive=Bounds.NONE, deadband=2),
+        [(80, False), (81, True), (80, True), (78, False)],
+    ),
     (alarm(M.ABOVE, setpoint=80, deadband=2), [(79, False), (81, True), (78.1, True), (78, False), (79, False)]),
-    (alarm(M.BELOW, setpoint=20), [(20, False), (19.9, True), (20, False)]),
+    (alarm(M.BELOW, setpoint=20), [(20.1, False), (20, True), (20.1, False)]),
+    (alarm(M.BELOW, setpoint=20, inclusive=Bounds.LOW), [(20, False), (19.9, True), (20, False)]),
     (alarm(M.BELOW, setpoint=20, deadband=2), [(19, True), (21.9, True), (22, False), (21, False)]),
     (
         alarm(M.ABOVE, setpoint=80, deadband=5, deadband_mode=DeadbandMode.PERCENT),
@@ -54,9 +60,9 @@ TABLE: list[tuple[AlarmDefinition, list[tuple[Scalar, bool]]]] = [
     (alarm(M.BETWEEN, **RANGE, inclusive=Bounds.HIGH), [(10, False), (90, True)]),
     (alarm(M.BETWEEN, **RANGE, inclusive=Bounds.NONE), [(10, False), (90, False), (89, True)]),
     (alarm(M.BETWEEN, **RANGE, deadband=3), [(8, False), (10, True), (7.1, True), (92.9, True), (93, False)]),
-    (alarm(M.OUTSIDE, **RANGE), [(10, False), (9.9, True), (90, False), (90.1, True)]),
-    (alarm(M.OUTSIDE, **RANGE, inclusive=Bounds.NONE), [(10, True), (50, False), (90, True)]),
-    (alarm(M.OUTSIDE, **RANGE, inclusive=Bounds.LOW), [(10, False), (90, True)]),
+    (alarm(M.OUTSIDE, **RANGE, inclusive=Bounds.NONE), [(10, False), (9.9, True), (90, False), (90.1, True)]),
+    (alarm(M.OUTSIDE, **RANGE), [(10, True), (50, False), (90, True)]),
+    (alarm(M.OUTSIDE, **RANGE, inclusive=Bounds.HIGH), [(10, False), (90, True)]),
     (alarm(M.OUTSIDE, **RANGE, deadband=3), [(9, True), (12.9, True), (13, False), (91, True), (87, False)]),
     (alarm(M.OUTSIDE, low=10.0), [(1e9, False), (9, True)]),
     (alarm(M.OUT_OF_RANGE), [(0, False), (-0.1, True), (200, False), (200.1, True), (1, False)]),
@@ -187,15 +193,19 @@ def holds(definition: AlarmDefinition, value: float, active: bool) -> bool:
     assert isinstance(setpoint, float)
     assert low is not None
     assert high is not None
-    inside_low = value >= low if definition.inclusive in (Bounds.LOW, Bounds.BOTH) else value > low
-    inside_high = value <= high if definition.inclusive in (Bounds.HIGH, Bounds.BOTH) else value < high
+    at_low, at_high = (
+        definition.inclusive in (Bounds.LOW, Bounds.BOTH),
+        definition.inclusive in (Bounds.HIGH, Bounds.BOTH),
+    )
     if definition.mode is M.ABOVE:
-        return value > setpoint or (active and setpoint - value < band)
+        return value > setpoint or (at_low and value == setpoint) or (active and setpoint - value < band)
     if definition.mode is M.BELOW:
-        return value < setpoint or (active and value - setpoint < band)
+        return value < setpoint or (at_high and value == setpoint) or (active and value - setpoint < band)
+    if (at_low and value == low) or (at_high and value == high):
+        return True
     if definition.mode is M.BETWEEN:
-        return (inside_low and inside_high) or (active and low - value < band and value - high < band and band > 0)
-    return not (inside_low and inside_high) or (active and (value - low < band or high - value < band))
+        return low < value < high or (active and low - value < band and value - high < band and band > 0)
+    return value < low or value > high or (active and (value - low < band or high - value < band))
 
 
 def reference(definition: AlarmDefinition, steps: list[Step], end: float) -> list[tuple[float, bool]]:

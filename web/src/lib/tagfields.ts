@@ -79,7 +79,7 @@ export const ALARM_FIELDS: Field[] = [
   { key: 'high', label: 'To', as: 'number', main: true, shown: modeIs('between', 'outside') },
   { key: 'bit', label: 'Bit', as: 'number', main: true, needed: true, shown: modeIs('bit'), hint: '0 is the lowest' },
   { key: 'expression', label: 'Formula', as: 'formula', main: modeIs('on_condition'), needed: modeIs('on_condition'), shown: modeIs('on_condition', 'above', 'below', 'equal', 'not_equal'), hint: 'Active while it is true: {[.]Speed} > 0 && {[.]Level} < 5; of a limit, in place of a number: {[.]Setpoint} + 5' },
-  { key: 'inclusive', label: 'The limit itself belongs to it', as: 'choice', choices: [['both', 'at both ends'], ['low', 'at the lower end'], ['high', 'at the upper end'], ['none', 'at neither end']], shown: modeIs('above', 'below', 'between', 'outside') },
+  { key: 'inclusive', label: 'Active at the limit itself, too', as: 'choice', choices: [['both', 'at both ends'], ['low', 'at the lower end'], ['high', 'at the upper end'], ['none', 'at neither end']], shown: modeIs('above', 'below', 'between', 'outside') },
   { key: 'priority', label: 'Priority', as: 'choice', choices: [['low', PRIORITY_WORDS.low], ...PRIORITIES.filter((one) => one !== 'low').map((one): [string, string] => [one, PRIORITY_WORDS[one]])], main: true },
   { key: 'deadband', label: 'Deadband', as: 'number', main: true, shown: modeIs('above', 'below', 'between', 'outside', 'out_of_range', 'equal', 'any_change'), hint: 'How far it must come back to clear' },
   { key: 'deadband_mode', label: 'Deadband in', as: 'choice', choices: [['absolute', 'units of the tag'], ['percent', 'percent of the range']], shown: (typed) => Boolean(typed['deadband']) },

@@ -40,22 +40,26 @@ def is_number(value: Scalar) -> bool:
 
 
 def _above(alarm: AlarmDefinition, tag: TagDefinition) -> Judge:
-    band = band_of(alarm, tag)
+    band, with_setpoint = band_of(alarm, tag), alarm.inclusive in _LOW_ENDS
 
     def judge(value: Scalar, active: bool, setpoint: Scalar) -> bool | None:
         if not is_number(value) or not is_number(setpoint):
             return None
+        if with_setpoint and value == setpoint:
+            return True
         return value > (setpoint - band if active else setpoint)  # type: ignore[operator]  # both are numbers
 
     return judge
 
 
 def _below(alarm: AlarmDefinition, tag: TagDefinition) -> Judge:
-    band = band_of(alarm, tag)
+    band, with_setpoint = band_of(alarm, tag), alarm.inclusive in _HIGH_ENDS
 
     def judge(value: Scalar, active: bool, setpoint: Scalar) -> bool | None:
         if not is_number(value) or not is_number(setpoint):
             return None
+        if with_setpoint and value == setpoint:
+            return True
         return value < (setpoint + band if active else setpoint)  # type: ignore[operator]  # both are numbers
 
     return judge
@@ -98,7 +102,7 @@ def _between(alarm: AlarmDefinition, tag: TagDefinition) -> Judge:
 
 
 def _outside(alarm: AlarmDefinition, tag: TagDefinition) -> Judge:
-    with_low, with_high = alarm.inclusive not in _LOW_ENDS, alarm.inclusive not in _HIGH_ENDS
+    with_low, with_high = alarm.inclusive in _LOW_ENDS, alarm.inclusive in _HIGH_ENDS
     return _beyond(alarm.low, alarm.high, band_of(alarm, tag), with_low, with_high)
 
 
