@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from bench.table import table
-from plantgate.config.tagswrite import TagRows, csv_text, json_text, toml_text
+from plantgate.config.tags.write import TagRows, csv_text, json_text, toml_text
 from plantgate.historian.intake import IntakeQueue
 from plantgate.model.seams import ChangeSink
 from plantgate.model.tag import ScaleMode, Scaling, TagDefinition, TagKind

@@ -27,7 +27,7 @@ from plantgate.config.badges import ShowCards
 from plantgate.config.document import Configuration
 from plantgate.config.document import Reader as ReaderEntry
 from plantgate.config.load import GATEWAY_XML, PLANTGATE_TOML, load
-from plantgate.config.tagrefs import Checks
+from plantgate.config.tags.references import Checks
 from plantgate.drivers.modbus import device_address_problem, parse_address
 from plantgate.drivers.springcore import (
     Credential,

@@ -17,13 +17,13 @@ import msgspec
 
 from plantgate.composing_devices import Point
 from plantgate.config.document import Configuration
-from plantgate.config.tagcommit import commit, finish
-from plantgate.config.tagedit import TagBook, TagPlan
-from plantgate.config.taggroupedit import GroupPlan, plan_group
-from plantgate.config.tagrefs import Checks
-from plantgate.config.tagsexport import exported
-from plantgate.config.tagstate import TagState
-from plantgate.config.tagswrite import row_of
+from plantgate.config.tags.commit import commit, finish
+from plantgate.config.tags.edit import TagBook, TagPlan
+from plantgate.config.tags.export import exported
+from plantgate.config.tags.groups import GroupPlan, plan_group
+from plantgate.config.tags.references import Checks
+from plantgate.config.tags.state import TagState
+from plantgate.config.tags.write import row_of
 from plantgate.drivers.modbus import ModbusDevice, device_tag_definitions
 from plantgate.errors import ConfigError, Overload, PeerError, PlantgateError, Refused, Unavailable
 from plantgate.limits import TAG_EDIT_ITEMS, TAG_EDITS_WAITING

@@ -26,7 +26,7 @@ from bench.processes import free_ports, plantgate, wait_for
 from plantgate.app import Gateway, configuration_of
 from plantgate.config.document import Configuration
 from plantgate.config.load import load
-from plantgate.config.tagedit import TagPlan
+from plantgate.config.tags.edit import TagPlan
 from plantgate.model.quality import Quality
 from plantgate.model.tag import full_path
 from plantgate.runtime.clock import SystemClock
@@ -302,7 +302,7 @@ async def test_a_full_disk_leaves_everything_as_it_is(plant: Plant, monkeypatch:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("plantgate.config.tagcommit.write_atomic", full)
+    monkeypatch.setattr("plantgate.config.tags.commit.write_atomic", full)
     answer = await plant.ask("PUT", "tags/configuration", json={"items": [{"path": "A", "type": "Int4"}]})
     assert (answer.status_code, answer.json()["code"]) == (503, "CFG-411")
     group = await plant.ask("PUT", "tag-groups/fast", json={"rate": "1s"})

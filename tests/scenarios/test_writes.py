@@ -13,7 +13,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType as Sim
 from pymodbus.simulator import SimData, SimDevice
 
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.drivers.modbus import ModbusDevice, ModbusOptions
 from plantgate.limits import MODBUS_WAITING_WRITES
 from plantgate.model.command import Origin, Outcome, Verdict, WriteTag

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.limits import TAG_GROUP_READS_PER_SECOND, TAG_GROUP_SWITCH_SECONDS
 from plantgate.model.quality import Quality
 from plantgate.model.tag import TagDefinition, TagKind

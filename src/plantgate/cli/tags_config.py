@@ -112,7 +112,7 @@ def export(
     data: DataDirectory = HERE,
 ) -> None:
     """Write all tags into one file: TOML, JSON, CSV, or JSON that Ignition imports."""
-    from plantgate.config.tagsexport import exported
+    from plantgate.config.tags.export import exported
 
     with told():
         content, unmapped = exported(loaded(data), form or _form_of(file), folder)
@@ -163,7 +163,7 @@ def import_tags(
     data: DataDirectory = HERE,
 ) -> None:
     """Take tags from a file, all of them or none. A gateway that runs has them at once."""
-    from plantgate.config.tagpolicy import read_rows
+    from plantgate.config.tags.policy import read_rows
 
     with told(as_json=as_json):
         if not file.is_file():
@@ -209,7 +209,7 @@ def set_tag(
 def _pair(text: str) -> tuple[str, Any]:
     """A text for keys that take one, else JSON, else a text."""
     from plantgate.config.fields import rules_of
-    from plantgate.config.tagdocument import TagEntry
+    from plantgate.config.tags.document import TagEntry
 
     key, equals, value = text.partition("=")
     key = key.strip()

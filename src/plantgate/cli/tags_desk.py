@@ -18,7 +18,7 @@ from plantgate.model.tagedit import Conflict, TagEdit, TagsEdited
 if TYPE_CHECKING:
     from plantgate.cli.gateway_client import GatewayClient
     from plantgate.config.document import Configuration
-    from plantgate.config.tagedit import TagBook, TagPlan
+    from plantgate.config.tags.edit import TagBook, TagPlan
 
 DataDirectory: TypeAlias = Annotated[
     Path,
@@ -107,7 +107,7 @@ class _Running:
         self._client = client
 
     def _ask(self, method: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
-        from plantgate.config.tagfaults import TagFaults
+        from plantgate.config.tags.faults import TagFaults
         from plantgate.model.tagedit import TagFault
 
         answer = self._client.send(method, f"{_BASE}/{path}", content, headers or _JSON)
@@ -157,8 +157,8 @@ class _Resting:
     live = False
 
     def __init__(self, data: Path) -> None:
-        from plantgate.config.tagedit import TagBook
-        from plantgate.config.tagrefs import Checks
+        from plantgate.config.tags.edit import TagBook
+        from plantgate.config.tags.references import Checks
         from plantgate.drivers.modbus import device_address_problem, parse_address
         from plantgate.tags.derived import formula_inputs
 

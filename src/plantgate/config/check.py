@@ -31,7 +31,7 @@ from plantgate.config.origins import Origins
 from plantgate.config.overrides import canonical
 from plantgate.config.problems import Problems, did_you_mean, one_of, shown
 from plantgate.config.readers import check_readers
-from plantgate.config.tagchecks import FormulaCheck, TagChecks
+from plantgate.config.tags.checks import FormulaCheck, TagChecks
 from plantgate.model.tag import TagDefinition, TagKind, full_path
 from plantgate.model.value import DataType
 

@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 from plantgate.config.badges import Access, BadgeWrite, WritePermit
 from plantgate.config.kinds import Count, Host, Milliseconds, Name, PeerPort, Port, Seconds, Secret
 from plantgate.config.modbus_server import ModbusMapping, ModbusServer
-from plantgate.config.tagdocument import InstanceEntry, TagEntry, TagGroup, UdtEntry
+from plantgate.config.tags.document import InstanceEntry, TagEntry, TagGroup, UdtEntry
 from plantgate.limits import MODBUS_CONCURRENT_REQUESTS
 from plantgate.model.tag import TagDefinition
 

@@ -18,12 +18,12 @@ from plantgate.config.fields import Entry, read_entry, rules_of
 from plantgate.config.origins import Origins
 from plantgate.config.overrides import Overrider, canonical, config_file
 from plantgate.config.problems import Problems, config_error
-from plantgate.config.tagchecks import FormulaCheck
-from plantgate.config.tagcommit import pending
-from plantgate.config.tagdocument import TagGroup
-from plantgate.config.tagentries import read_tag
-from plantgate.config.tagfiles import TYPES_FOLDER, read_tag_file, tag_files
-from plantgate.config.tagsudt import Expander
+from plantgate.config.tags.checks import FormulaCheck
+from plantgate.config.tags.commit import pending
+from plantgate.config.tags.document import TagGroup
+from plantgate.config.tags.entries import read_tag
+from plantgate.config.tags.files import TYPES_FOLDER, read_tag_file, tag_files
+from plantgate.config.tags.udt import Expander
 from plantgate.config.tomlfile import Sections, read_toml
 from plantgate.errors import ConfigError
 from plantgate.limits import CONFIG_TAGS

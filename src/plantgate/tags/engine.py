@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.model.status import PartStatus
 from plantgate.model.tag import TagDefinition, TagKind
 from plantgate.model.value import Batch

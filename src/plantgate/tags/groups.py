@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.limits import TAG_GROUP_READS_PER_SECOND, TAG_GROUP_SWITCH_SECONDS
 from plantgate.model.quality import is_good
 from plantgate.model.seams_polling import GroupPoller

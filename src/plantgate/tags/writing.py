@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.model.quality import Quality
 from plantgate.model.value import Batch, Scalar, TagValue
 from plantgate.runtime.clock import Clock

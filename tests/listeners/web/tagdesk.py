@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from plantgate.config.tagfaults import TagFaults
-from plantgate.config.tagswrite import row_of
+from plantgate.config.tags.faults import TagFaults
+from plantgate.config.tags.write import row_of
 from plantgate.errors import Refused
 from plantgate.model.command import Origin
 from plantgate.model.seams import TagReader

@@ -17,7 +17,7 @@ import websockets
 
 from plantgate.access.desk import Desk
 from plantgate.access.pictures import Pictures
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.errors import Refused, StorageError, UsageError
 from plantgate.listeners.binding import Conflict
 from plantgate.listeners.web.application import Secure, application

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.model.alarm import AlarmCounts, AlarmKey, AlarmMode, Priority
 from plantgate.model.command import AcknowledgeAlarm, WriteTag
 from plantgate.model.tag import TagDefinition, TagKind

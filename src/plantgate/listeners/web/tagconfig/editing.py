@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from plantgate.config.tagfaults import TagFaults
+from plantgate.config.tags.faults import TagFaults
 from plantgate.errors import PeerError
 from plantgate.limits import TAG_EDIT_BYTES, TAG_IMPORT_BYTES
 from plantgate.listeners.web import reply

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from plantgate.config.tagswrite import row_of
+from plantgate.config.tags.write import row_of
 from plantgate.errors import PeerError
 from plantgate.limits import PAGE_ROWS, SEARCH_WORDS
 from plantgate.listeners.web import reply

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from plantgate.config.document import Configuration
 from plantgate.config.fields import Entry
-from plantgate.config.tagcommit import commit, finish
-from plantgate.config.tagfaults import FaultList, TagFaults
-from plantgate.config.tagfiles import tag_file_name
-from plantgate.config.tagfileset import TagFileSet
-from plantgate.config.tagplan import Planner
-from plantgate.config.tagpolicy import exported_by_ignition, planned, rows_of_export, rows_of_file
-from plantgate.config.tagrefs import Checks, Concerned
-from plantgate.config.tagsalvage import plan_what_fits
-from plantgate.config.tagstate import TagState, is_tag_file, state_of
-from plantgate.config.tagswrite import Row, row_of
-from plantgate.config.tagtext import item_name
+from plantgate.config.tags.commit import commit, finish
+from plantgate.config.tags.faults import FaultList, TagFaults
+from plantgate.config.tags.files import tag_file_name
+from plantgate.config.tags.fileset import TagFileSet
+from plantgate.config.tags.plan import Planner
+from plantgate.config.tags.policy import exported_by_ignition, planned, rows_of_export, rows_of_file
+from plantgate.config.tags.references import Checks, Concerned
+from plantgate.config.tags.salvage import plan_what_fits
+from plantgate.config.tags.state import TagState, is_tag_file, state_of
+from plantgate.config.tags.text import item_name
+from plantgate.config.tags.write import Row, row_of
 from plantgate.model.tag import TagDefinition
 from plantgate.model.tagedit import ConfiguredTag, Conflict, EntryOrigin, TagDifference, TagEdit, TagsEdited
 

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from plantgate.config.fields import Entry, read_entry, rules_of
 from plantgate.config.problems import Problems, did_you_mean, one_of, shown
-from plantgate.config.tagalarms import AlarmEntry, merged_alarms, place_key, places_of, unknown_keys
-from plantgate.config.tagdocument import InstanceEntry, TagEntry, UdtEntry
+from plantgate.config.tags.alarms import AlarmEntry, merged_alarms, place_key, places_of, unknown_keys
+from plantgate.config.tags.document import InstanceEntry, TagEntry, UdtEntry
 from plantgate.config.tomlfile import Sections
 from plantgate.limits import CONFIG_TAGS, UDT_DEPTH
 from plantgate.model.tag import full_path

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 
 from plantgate.config.load import load
-from plantgate.config.tagedit import TagBook
-from plantgate.config.tagrefs import Checks
-from plantgate.config.tagsalvage import plan_what_fits
-from plantgate.config.tagsignition import from_ignition
-from plantgate.config.tagsignition_export import to_ignition
-from plantgate.config.tagsignition_xml import xml_document
-from plantgate.config.tagswrite import Row, TagRows, rows_of
+from plantgate.config.tags.edit import TagBook
+from plantgate.config.tags.ignition.export import to_ignition
+from plantgate.config.tags.ignition.reading import from_ignition
+from plantgate.config.tags.ignition.xml import xml_document
+from plantgate.config.tags.references import Checks
+from plantgate.config.tags.salvage import plan_what_fits
+from plantgate.config.tags.write import Row, TagRows, rows_of
 from plantgate.errors import ConfigError
 from plantgate.limits import TAG_XML_DEPTH
 from plantgate.model.tagedit import TagEdit
 from plantgate.tags.derived import formula_inputs
 
-TYPES = Path(__file__).parent / "cases" / "valid" / "types"
+TYPES = Path(__file__).parents[1] / "cases" / "valid" / "types"
 
 
 def bound(text: str) -> dict[str, str]:

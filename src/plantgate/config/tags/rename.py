@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from plantgate.config.tagswrite import Row, short_path
+from plantgate.config.tags.write import Row, short_path
 from plantgate.model.tag import provider_of, resolved
 
 _REFERENCE = re.compile(r"\{([^{}\n]*)\}")

@@ -13,21 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plantgate.config import tagfiles
 from plantgate.config.document import Configuration
 from plantgate.config.jsonlines import locate_json
 from plantgate.config.load import load
 from plantgate.config.problems import ConfigErrors, Problems
-from plantgate.config.tagfaults import TagFaults
-from plantgate.config.tagsignition import from_ignition
-from plantgate.config.tagsignition_export import to_ignition
-from plantgate.config.tagsimport import Conflict, plan_import, read_rows
-from plantgate.config.tagswrite import TagRows, csv_text, json_text, rows_of, toml_text
+from plantgate.config.tags import files as tagfiles
+from plantgate.config.tags.faults import TagFaults
+from plantgate.config.tags.ignition.export import to_ignition
+from plantgate.config.tags.ignition.reading import from_ignition
+from plantgate.config.tags.imports import Conflict, plan_import, read_rows
+from plantgate.config.tags.write import TagRows, csv_text, json_text, rows_of, toml_text
 from plantgate.config.tomlfile import Sections
 from plantgate.errors import ConfigError
 
-TYPES = Path(__file__).parent / "cases" / "valid" / "types"
-PLANT = Path(__file__).parent / "cases" / "valid" / "plant"
+TYPES = Path(__file__).parents[1] / "cases" / "valid" / "types"
+PLANT = Path(__file__).parents[1] / "cases" / "valid" / "plant"
 
 
 def entries(text: str, name: str = "a.toml") -> list[tuple[dict[str, Any], str, list[str]]]:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from plantgate.config.tagsignition_alarms import from_alarms
-from plantgate.config.tagswrite import Row, plain_row, short_path
+from plantgate.config.tags.ignition.alarms import from_alarms
+from plantgate.config.tags.write import Row, plain_row, short_path
 from plantgate.model.value import DataType
 
 Lost: TypeAlias = Callable[[str, str], None]

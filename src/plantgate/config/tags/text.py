@@ -14,8 +14,8 @@ from typing import Any
 
 from plantgate.config.jsonspans import JsonSpans
 from plantgate.config.problems import config_error
-from plantgate.config.tagfiles import TAG_FOLDER, TAG_SECTIONS, TYPES_FOLDER, tag_file_name
-from plantgate.config.tagswrite import Row, cell_text, short_path
+from plantgate.config.tags.files import TAG_FOLDER, TAG_SECTIONS, TYPES_FOLDER, tag_file_name
+from plantgate.config.tags.write import Row, cell_text, short_path
 from plantgate.model.tag import full_path
 
 _BOM = b"\xef\xbb\xbf"
@@ -347,7 +347,7 @@ class CsvText(TagText):
 
 def opened(path: Path, data: bytes) -> TagText:
     """The text of a file of the tags folder, or of plantgate.toml. Raises ConfigError for what can't be read."""
-    from plantgate.config.tagtoml import TomlText  # noqa: PLC0415 - which needs this module
+    from plantgate.config.tags.toml import TomlText  # noqa: PLC0415 - which needs this module
 
     forms: dict[str, type[TagText]] = {".toml": TomlText, ".json": JsonText, ".csv": CsvText}
     name = tag_file_name(path) if path.parent.name in {TAG_FOLDER, TYPES_FOLDER} else path.name

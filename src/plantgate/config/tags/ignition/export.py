@@ -1,14 +1,14 @@
-"""Tags as a JSON document that Ignition imports: the way back of `tagsignition.py`, with the same tables."""
+"""Tags as a JSON document that Ignition imports: the way back of `reading.py`, with the same tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from plantgate.config.tagsignition import TYPES, Unmapped
-from plantgate.config.tagsignition_alarms import to_alarms
-from plantgate.config.tagsignition_tag import KINDS, OPC_SERVER, SAME, WORDS
-from plantgate.config.tagswrite import Row, TagRows
+from plantgate.config.tags.ignition.alarms import to_alarms
+from plantgate.config.tags.ignition.reading import TYPES, Unmapped
+from plantgate.config.tags.ignition.tag import KINDS, OPC_SERVER, SAME, WORDS
+from plantgate.config.tags.write import Row, TagRows
 
 
 def to_ignition(rows: TagRows) -> tuple[dict[str, Any], list[Unmapped]]:

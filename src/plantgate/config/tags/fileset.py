@@ -11,14 +11,14 @@ from typing import Any
 from plantgate.config.fields import Entry
 from plantgate.config.problems import Problems
 from plantgate.config.source import read_bytes
-from plantgate.config.tagcommit import digest, finish
-from plantgate.config.tagentries import read_tag
-from plantgate.config.tagfaults import FaultList
-from plantgate.config.tagfiles import TAG_FOLDER, TYPES_FOLDER, tag_file_name, tag_files
-from plantgate.config.tagstate import TagState, file_path, is_tag_file
-from plantgate.config.tagswrite import Row, plain_row
-from plantgate.config.tagtext import CsvText, TagText, closed, item_name, opened
-from plantgate.config.tagtoml import TomlText, fits_toml
+from plantgate.config.tags.commit import digest, finish
+from plantgate.config.tags.entries import read_tag
+from plantgate.config.tags.faults import FaultList
+from plantgate.config.tags.files import TAG_FOLDER, TYPES_FOLDER, tag_file_name, tag_files
+from plantgate.config.tags.state import TagState, file_path, is_tag_file
+from plantgate.config.tags.text import CsvText, TagText, closed, item_name, opened
+from plantgate.config.tags.toml import TomlText, fits_toml
+from plantgate.config.tags.write import Row, plain_row
 from plantgate.errors import Refused
 from plantgate.limits import CONFIG_FILE_BYTES
 from plantgate.model.tag import DEFAULT_PROVIDER, TagDefinition, folder_of, provider_of

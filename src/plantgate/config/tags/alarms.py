@@ -11,8 +11,8 @@ from msgspec import Meta, Struct, ValidationError, convert
 
 from plantgate.config.fields import Entry, read_entry, rules_of
 from plantgate.config.problems import Problems, shown
-from plantgate.config.tagdocument import NotNegative, TagEntry
-from plantgate.config.tagvalues import initial_value
+from plantgate.config.tags.document import NotNegative, TagEntry
+from plantgate.config.tags.values import initial_value
 from plantgate.config.units import duration_text, parse_duration
 from plantgate.limits import TAG_ALARMS
 from plantgate.model.alarm import AckMode, AlarmDefinition, AlarmMode, Priority

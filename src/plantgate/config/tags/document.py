@@ -51,10 +51,10 @@ class TagGroup(Struct, frozen=True, kw_only=True):
 
 
 class TagEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[[tag]] as it is written; `tagentries.py` makes a `TagDefinition` of it.
+    """[[tag]] as it is written; `config/tags/entries.py` makes a `TagDefinition` of it.
 
     `address` is the driver's ("HRF40", with `device`) or a whole OPC path ("[PLC1]HRF40"). The order of the keys is
-    that of files that we write. `alarms` are read by `tagalarms.py`.
+    that of files that we write. `alarms` are read by `config/tags/alarms.py`.
     """
 
     path: str

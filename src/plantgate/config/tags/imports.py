@@ -8,11 +8,11 @@ from pathlib import Path
 
 from plantgate.config.document import Configuration
 from plantgate.config.source import read_bytes
-from plantgate.config.tagcommit import commit
-from plantgate.config.tagedit import TagBook, TagPlan
-from plantgate.config.tagfiles import TAG_SUFFIXES
-from plantgate.config.tagpolicy import read_rows, refuse_form
-from plantgate.config.tagrefs import Checks
+from plantgate.config.tags.commit import commit
+from plantgate.config.tags.edit import TagBook, TagPlan
+from plantgate.config.tags.files import TAG_SUFFIXES
+from plantgate.config.tags.policy import read_rows, refuse_form
+from plantgate.config.tags.references import Checks
 from plantgate.limits import CONFIG_FILE_BYTES
 from plantgate.model.tagedit import Conflict, TagsEdited
 

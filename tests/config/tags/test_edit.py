@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plantgate.config import tagcommit
 from plantgate.config.document import Configuration
 from plantgate.config.load import load
-from plantgate.config.tagcommit import commit, finish, pending
-from plantgate.config.tagedit import TagBook, TagPlan
-from plantgate.config.tagfaults import TagFaults
-from plantgate.config.taggroupedit import plan_group
-from plantgate.config.tagrefs import Checks
+from plantgate.config.tags import commit as tagcommit
+from plantgate.config.tags.commit import commit, finish, pending
+from plantgate.config.tags.edit import TagBook, TagPlan
+from plantgate.config.tags.faults import TagFaults
+from plantgate.config.tags.groups import plan_group
+from plantgate.config.tags.references import Checks
 from plantgate.drivers.modbus import device_address_problem, parse_address
 from plantgate.errors import ConfigError, Refused, StorageError
 from plantgate.model.tagedit import Conflict, TagEdit
@@ -588,7 +588,7 @@ def test_a_damaged_log_is_told(data: Path) -> None:
 _KILLED = """
 import os, sys
 from pathlib import Path
-from plantgate.config import tagcommit
+from plantgate.config.tags import commit as tagcommit
 folder, at = Path(sys.argv[1]), int(sys.argv[2])
 steps = 0
 def counted(function):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plantgate.config.document import Configuration
-from plantgate.config.tagsignition_export import to_ignition
-from plantgate.config.tagswrite import TagRows, csv_text, json_text, rows_of, toml_text
+from plantgate.config.tags.ignition.export import to_ignition
+from plantgate.config.tags.write import TagRows, csv_text, json_text, rows_of, toml_text
 from plantgate.errors import PeerError
 from plantgate.model.tag import full_path
 

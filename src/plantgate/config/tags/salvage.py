@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeVar
 
-from plantgate.config.tagfaults import TagFaults
-from plantgate.config.tagsignition import Unmapped
-from plantgate.config.tagswrite import Row, short_path
+from plantgate.config.tags.faults import TagFaults
+from plantgate.config.tags.ignition.reading import Unmapped
+from plantgate.config.tags.write import Row, short_path
 from plantgate.limits import TAG_SALVAGE_ROUNDS, UDT_DEPTH
 from plantgate.model.tag import full_path
 from plantgate.model.tagedit import TagEdit, TagFault
@@ -23,7 +23,7 @@ from plantgate.model.tagedit import TagEdit, TagFault
 Plan = TypeVar("Plan")
 
 _DEVICE = re.compile(r"\[(?P<device>[^\]{}]+)\]")
-# As `tagsudt.py` calls them: instance [default]Line 1/Motor 1 (...) of udt Motor, member Speed.group
+# As `config/tags/udt.py` calls them: instance [default]Line 1/Motor 1 (...) of udt Motor, member Speed.group
 _INSTANCE = re.compile(
     r"instance (?P<path>.+?) \([^()]*\)"
     r"(?: of udt (?P<udt>[^,]+?)(?:, member (?P<member>.+?)(?:\.(?P<key>[a-z_]+)(?:\..*)?)?)?)?\Z"

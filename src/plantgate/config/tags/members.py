@@ -10,10 +10,10 @@ import msgspec
 
 from plantgate.config.fields import Entry
 from plantgate.config.problems import Problems
-from plantgate.config.tagdocument import InstanceEntry, TagEntry, UdtEntry
-from plantgate.config.tagsudt import Expander
-from plantgate.config.tagswrite import Row, instance_row, plain_row, udt_row
-from plantgate.config.tagtext import same_value
+from plantgate.config.tags.document import InstanceEntry, TagEntry, UdtEntry
+from plantgate.config.tags.text import same_value
+from plantgate.config.tags.udt import Expander
+from plantgate.config.tags.write import Row, instance_row, plain_row, udt_row
 from plantgate.config.tomlfile import Sections
 from plantgate.model.tag import full_path
 

@@ -10,14 +10,14 @@ from msgspec.structs import replace
 
 from plantgate.config.document import Configuration
 from plantgate.config.fields import Entry, read_entry
-from plantgate.config.tagdocument import InstanceEntry, UdtEntry
-from plantgate.config.tagentries import read_tag
-from plantgate.config.tagfaults import FaultList
-from plantgate.config.tagmembers import expanded, overridden
-from plantgate.config.tagrefs import Checks, Concerned, dependents, needed_by
-from plantgate.config.tagrename import carried, moved_paths
-from plantgate.config.tagstate import Reads, TagState, depends, reads_of
-from plantgate.config.tagswrite import Row, instance_row, udt_row
+from plantgate.config.tags.document import InstanceEntry, UdtEntry
+from plantgate.config.tags.entries import read_tag
+from plantgate.config.tags.faults import FaultList
+from plantgate.config.tags.members import expanded, overridden
+from plantgate.config.tags.references import Checks, Concerned, dependents, needed_by
+from plantgate.config.tags.rename import carried, moved_paths
+from plantgate.config.tags.state import Reads, TagState, depends, reads_of
+from plantgate.config.tags.write import Row, instance_row, udt_row
 from plantgate.model.tag import TagDefinition, full_path, path_problem
 from plantgate.model.tagedit import TagEdit
 

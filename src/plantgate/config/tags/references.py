@@ -14,9 +14,9 @@ from plantgate.config.document import LISTS, Configuration
 from plantgate.config.fields import Entry
 from plantgate.config.origins import Origins
 from plantgate.config.overrides import canonical
-from plantgate.config.tagchecks import FormulaCheck, circles
-from plantgate.config.tagfaults import FaultList
-from plantgate.config.tagstate import TagState
+from plantgate.config.tags.checks import FormulaCheck, circles
+from plantgate.config.tags.faults import FaultList
+from plantgate.config.tags.state import TagState
 from plantgate.limits import CONFIG_TAGS
 from plantgate.model.tag import TagDefinition
 

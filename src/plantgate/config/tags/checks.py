@@ -10,7 +10,7 @@ import msgspec
 
 from plantgate.config.origins import Origins
 from plantgate.config.problems import Problems
-from plantgate.config.tagdocument import TagGroup
+from plantgate.config.tags.document import TagGroup
 from plantgate.limits import CONFIG_ALARMS
 from plantgate.model.tag import TagDefinition, full_path
 from plantgate.model.taggroup import ANY_CHANGE, GroupMode, parse_condition

@@ -10,9 +10,9 @@ from msgspec import ValidationError, convert
 
 from plantgate.config.fields import Entry, read_entry
 from plantgate.config.problems import Problems, shown
-from plantgate.config.tagalarms import read_alarms
-from plantgate.config.tagdocument import TagEntry
-from plantgate.config.tagvalues import initial_value
+from plantgate.config.tags.alarms import read_alarms
+from plantgate.config.tags.document import TagEntry
+from plantgate.config.tags.values import initial_value
 from plantgate.model.alarm import AlarmDefinition
 from plantgate.model.range import Bounds, DeadbandMode
 from plantgate.model.tag import ScaleMode, Scaling, TagDefinition, TagKind, full_path, path_problem, resolved

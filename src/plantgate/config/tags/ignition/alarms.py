@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from plantgate.config.tagalarms import LONGEST_DELAY, MODE_KEYS, keys_of, plain_alarm
+from plantgate.config.tags.alarms import LONGEST_DELAY, MODE_KEYS, keys_of, plain_alarm
 from plantgate.config.units import duration_text, parse_duration
 from plantgate.model.alarm import AlarmMode, Priority
 from plantgate.model.tag import path_problem

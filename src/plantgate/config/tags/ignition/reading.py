@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from plantgate.config.tagsignition_alarms import settle_overrides
-from plantgate.config.tagsignition_tag import Skip, atomic_tag, bound_text, item_of
-from plantgate.config.tagswrite import Row, TagRows
+from plantgate.config.tags.ignition.alarms import settle_overrides
+from plantgate.config.tags.ignition.tag import Skip, atomic_tag, bound_text, item_of
+from plantgate.config.tags.write import Row, TagRows
 from plantgate.limits import UDT_DEPTH
 from plantgate.model.tag import path_problem
 

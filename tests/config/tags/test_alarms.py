@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plantgate.config import tagfiles
 from plantgate.config.fields import Entry
 from plantgate.config.load import load
 from plantgate.config.problems import ConfigErrors, Problems
-from plantgate.config.tagalarms import LONGEST_DELAY, AlarmEntry, alarm_row, keys_of, merged_alarms
-from plantgate.config.tagentries import read_tag
-from plantgate.config.tagsignition import from_ignition
-from plantgate.config.tagsignition_export import to_ignition
-from plantgate.config.tagsimport import plan_import, read_rows
-from plantgate.config.tagswrite import TagRows, csv_text, json_text, row_of, rows_of, toml_text
+from plantgate.config.tags import files as tagfiles
+from plantgate.config.tags.alarms import LONGEST_DELAY, AlarmEntry, alarm_row, keys_of, merged_alarms
+from plantgate.config.tags.entries import read_tag
+from plantgate.config.tags.ignition.export import to_ignition
+from plantgate.config.tags.ignition.reading import from_ignition
+from plantgate.config.tags.imports import plan_import, read_rows
+from plantgate.config.tags.write import TagRows, csv_text, json_text, row_of, rows_of, toml_text
 from plantgate.config.units import duration_text, parse_duration
 from plantgate.limits import CONFIG_ALARMS, TAG_ALARMS
 from plantgate.model.alarm import AckMode, AlarmDefinition, AlarmMode, Priority
@@ -31,7 +31,7 @@ from plantgate.model.tag import TagDefinition
 from plantgate.model.value import DataType
 from plantgate.tags.derived import formula_inputs
 
-ALARMS = Path(__file__).parent / "cases" / "valid" / "alarms"
+ALARMS = Path(__file__).parents[1] / "cases" / "valid" / "alarms"
 
 # every alarm that a Float8 tag from 0 to 100 can have
 
@@ -175,7 +175,7 @@ def test_there_are_not_more_alarms_than_a_gateway_has(tmp_path: Path, monkeypatc
     assert read({"path": "T", "type": "Int2", "alarms": alarms})
     with pytest.raises(ConfigErrors, match=f"{TAG_ALARMS + 1} alarms; {TAG_ALARMS} are the most"):
         read({"path": "T", "type": "Int2", "alarms": [*alarms, {"name": "One more", "mode": "bad_quality"}]})
-    monkeypatch.setattr("plantgate.config.tagchecks.CONFIG_ALARMS", TAG_ALARMS - 1)
+    monkeypatch.setattr("plantgate.config.tags.checks.CONFIG_ALARMS", TAG_ALARMS - 1)
     (tmp_path / "plantgate.toml").write_text(toml_text(TagRows(tag=[{"path": "T", "type": "Int2", "alarms": alarms}])))
     with pytest.raises(ConfigErrors, match=f"{TAG_ALARMS} alarms; {TAG_ALARMS - 1} are the most"):
         load(tmp_path, (), {})

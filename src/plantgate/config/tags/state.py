@@ -13,9 +13,9 @@ import msgspec
 from plantgate.config.document import Configuration
 from plantgate.config.load import PLANTGATE_TOML
 from plantgate.config.overrides import canonical
-from plantgate.config.tagchecks import FormulaCheck
-from plantgate.config.tagdocument import InstanceEntry, UdtEntry
-from plantgate.config.tagfiles import TAG_FOLDER
+from plantgate.config.tags.checks import FormulaCheck
+from plantgate.config.tags.document import InstanceEntry, UdtEntry
+from plantgate.config.tags.files import TAG_FOLDER
 from plantgate.model.tag import TagDefinition, full_path
 
 SECTIONS = ("udt", "instance", "tag")

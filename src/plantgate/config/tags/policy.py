@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 from plantgate.config.fields import read_entry
 from plantgate.config.problems import Problems, config_error, shown
 from plantgate.config.source import read_bytes
-from plantgate.config.tagdocument import InstanceEntry, UdtEntry
-from plantgate.config.tagentries import read_written
-from plantgate.config.tagfaults import FaultList
-from plantgate.config.tagfiles import TAG_FOLDER, TAG_SUFFIXES, read_tag_file
-from plantgate.config.tagsignition import Unmapped, from_ignition
-from plantgate.config.tagsignition_xml import xml_document
-from plantgate.config.tagstate import TagState
-from plantgate.config.tagswrite import Row, TagRows, entry_row, instance_row, row_of, udt_row
+from plantgate.config.tags.document import InstanceEntry, UdtEntry
+from plantgate.config.tags.entries import read_written
+from plantgate.config.tags.faults import FaultList
+from plantgate.config.tags.files import TAG_FOLDER, TAG_SUFFIXES, read_tag_file
+from plantgate.config.tags.ignition.reading import Unmapped, from_ignition
+from plantgate.config.tags.ignition.xml import xml_document
+from plantgate.config.tags.state import TagState
+from plantgate.config.tags.write import Row, TagRows, entry_row, instance_row, row_of, udt_row
 from plantgate.config.tomlfile import Sections
 from plantgate.limits import CONFIG_FILE_BYTES
 from plantgate.model.tag import full_path

@@ -19,9 +19,9 @@ from msgspec import ValidationError
 
 from plantgate.config.document import Configuration
 from plantgate.config.fields import rules_of
-from plantgate.config.tagalarms import alarm_row, plain_alarm
-from plantgate.config.tagdocument import InstanceEntry, TagEntry, UdtEntry
-from plantgate.config.tagvalues import initial_value
+from plantgate.config.tags.alarms import alarm_row, plain_alarm
+from plantgate.config.tags.document import InstanceEntry, TagEntry, UdtEntry
+from plantgate.config.tags.values import initial_value
 from plantgate.model.tag import DEFAULT_PROVIDER, ScaleMode, TagDefinition, TagKind
 
 Row: TypeAlias = dict[str, Any]

@@ -15,10 +15,10 @@ from plantgate.config.load import PLANTGATE_TOML
 from plantgate.config.origins import Origins
 from plantgate.config.problems import Problems
 from plantgate.config.source import read_bytes
-from plantgate.config.tagchecks import TagChecks
-from plantgate.config.tagdocument import TagGroup
-from plantgate.config.tagfaults import FaultList
-from plantgate.config.tagtext import TagText, closed, opened
+from plantgate.config.tags.checks import TagChecks
+from plantgate.config.tags.document import TagGroup
+from plantgate.config.tags.faults import FaultList
+from plantgate.config.tags.text import TagText, closed, opened
 from plantgate.config.units import duration_text, parse_duration
 from plantgate.limits import CONFIG_FILE_BYTES
 

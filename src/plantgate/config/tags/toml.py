@@ -15,9 +15,9 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from plantgate.config.tagfiles import TAG_SECTIONS
-from plantgate.config.tagswrite import Row, TagRows, short_path, toml_item, toml_key, toml_text, toml_value
-from plantgate.config.tagtext import Item, TagText, differing, item_name, same_value
+from plantgate.config.tags.files import TAG_SECTIONS
+from plantgate.config.tags.text import Item, TagText, differing, item_name, same_value
+from plantgate.config.tags.write import Row, TagRows, short_path, toml_item, toml_key, toml_text, toml_value
 
 _HEADER = re.compile(
     r"^[ \t]*(?P<open>\[\[?)[ \t]*(?P<key>[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')(?P<rest>[^\]\n]*)\]\]?"

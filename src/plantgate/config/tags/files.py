@@ -19,7 +19,7 @@ from plantgate.config.fields import Entry
 from plantgate.config.jsonlines import locate_json
 from plantgate.config.problems import Problems, config_error
 from plantgate.config.source import read_bytes
-from plantgate.config.tagcommit import digest
+from plantgate.config.tags.commit import digest
 from plantgate.config.tomlfile import Sections, items_of, locator, parse_toml, table_of, text_of
 from plantgate.errors import ConfigError
 from plantgate.limits import CONFIG_FILE_BYTES

@@ -1,0 +1,1 @@
+"""Tag definitions as files: read, checked, edited, written back, imported and exported."""

@@ -1,0 +1,1 @@
+"""Ignition's tag export, both ways."""
