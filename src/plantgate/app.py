@@ -19,10 +19,10 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 import plantgate
-from plantgate.composing import AccessParts, crash_tiles
-from plantgate.composing_devices import DeviceBoard, build_devices, diagnostic_tags
-from plantgate.composing_modbus import remap, servers
-from plantgate.composing_tags import TagConfigurator
+from plantgate.composing.access import AccessParts, crash_tiles
+from plantgate.composing.devices import DeviceBoard, build_devices, diagnostic_tags
+from plantgate.composing.modbus_server import remap, servers
+from plantgate.composing.tags import TagConfigurator
 from plantgate.config.badges import ShowCards
 from plantgate.config.document import Configuration
 from plantgate.config.document import Reader as ReaderEntry

@@ -269,7 +269,7 @@ async def test_without_if_match_all_are_done_in_turn(plant: Plant) -> None:
 
 
 async def test_too_many_at_once_are_turned_away(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plantgate.composing_tags.TAG_EDITS_WAITING", 3)
+    monkeypatch.setattr("plantgate.composing.tags.TAG_EDITS_WAITING", 3)
     rows = [{"path": f"Many/T{number}", "type": "Int4"} for number in range(8)]
     answers = await asyncio.gather(*(plant.ask("PUT", "tags/configuration", json={"items": [row]}) for row in rows))
     assert [answer.status_code for answer in answers].count(503) == 5

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.processes import free_ports
-from plantgate.composing_modbus import servers
+from plantgate.composing.modbus_server import servers
 from plantgate.config.document import Configuration
 from plantgate.config.modbus_server import ModbusMapping, ModbusServer
 from plantgate.listeners.binding import Conflict

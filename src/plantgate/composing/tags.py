@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from plantgate.composing_devices import Point
+from plantgate.composing.devices import Point
 from plantgate.config.document import Configuration
 from plantgate.config.tags.commit import commit, finish
 from plantgate.config.tags.edit import TagBook, TagPlan

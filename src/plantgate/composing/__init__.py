@@ -1,0 +1,1 @@
+"""Parts put together for `app.py`: with it the only place where siblings meet."""
