@@ -847,6 +847,70 @@ SIGN_IN_LINKS = _limit(
 SESSIONS = _limit(
     "SESSIONS", 64, "sessions", "memory; the one unused for longest is signed out", "a browser that forgets its cookies"
 )
+ACCOUNTS = _limit(
+    "ACCOUNTS", 1_000, "accounts", "memory, and the time in which they are read", "a script that adds accounts"
+)
+ACCOUNT_NAME_CHARS = _limit(
+    "ACCOUNT_NAME_CHARS", 64, "characters", "the pages and the log: the name of an account", "a forged sign-in"
+)
+ACCOUNT_CHANGES_KEPT = _limit(
+    "ACCOUNT_CHANGES_KEPT",
+    10_000,
+    "changes",
+    "disk: who changed which account; the oldest go first",
+    "a script that changes accounts in a loop",
+)
+PASSWORD_CHARS_MIN = _limit(
+    "PASSWORD_CHARS_MIN", 10, "characters", "accounts: shorter passwords are guessed", "people in a hurry"
+)
+PASSWORD_BYTES = _limit(
+    "PASSWORD_BYTES", 512, "bytes", "memory and time before a password is known", "a sign-in with a megabyte"
+)
+PASSWORD_HASH_KIB = _limit(
+    "PASSWORD_HASH_KIB",
+    32_768,
+    "KiB",
+    "memory: what Argon2id takes for one password; one is computed at a time, so this is the whole cost",
+    "a flood of sign-ins",
+)
+PASSWORD_HASH_PASSES = _limit(
+    "PASSWORD_HASH_PASSES",
+    3,
+    "passes",
+    "the processor: with 32 MiB 65 ms of one core a password; who steals the file pays the same for each guess",
+    "a flood of sign-ins",
+)
+PASSWORDS_WAITING = _limit(
+    "PASSWORDS_WAITING",
+    256,
+    "sign-ins",
+    "memory, and the patience of who waits: addresses take turns, more at once are refused",
+    "a flood of sign-ins from many addresses",
+)
+PASSWORDS_WAITING_PER_ADDRESS = _limit(
+    "PASSWORDS_WAITING_PER_ADDRESS",
+    128,
+    "sign-ins",
+    "a place for other addresses; 100 OPC UA sessions of one host come back together after a restart",
+    "a flood of sign-ins from one address",
+)
+LOCKOUT_TRIES = _limit(
+    "LOCKOUT_TRIES", 5, "wrong passwords", "an account: then its name is locked for that address", "guessing"
+)
+LOCKOUT_SECONDS = _limit(
+    "LOCKOUT_SECONDS",
+    900,
+    "s",
+    "an account: wrong passwords are counted for so long, and the lock holds for so long",
+    "guessing",
+)
+LOCKOUT_ENTRIES = _limit(
+    "LOCKOUT_ENTRIES",
+    20_000,
+    "names and addresses",
+    "memory (some 8 MB): wrong passwords are counted for so many; at 65 ms each, fewer can be tried in 15 minutes",
+    "guessing with names without end",
+)
 
 # --- history ----------------------------------------------------------------------------------------------
 HISTORY_COMMIT_POINTS = _limit(
@@ -1005,4 +1069,239 @@ BALANCER_GATEWAYS = _limit(
     "gateways",
     "the gateways themselves: each balancer asks each of them for its health every 2 s",
     "a script that names every host of a network",
+)
+
+# --- OPC UA -----------------------------------------------------------------------------------------------
+TRUST_CHAIN = _limit(
+    "TRUST_CHAIN",
+    5,
+    "certificates",
+    "the processor: each certificate of a chain costs the check of a signature",
+    "a client that presents a chain without end",
+)
+TRUST_CERTIFICATE_BYTES = _limit(
+    "TRUST_CERTIFICATE_BYTES",
+    16_384,
+    "bytes",
+    "memory and time before anything is known of a peer; a certificate with RSA 4096 and ten names takes 2 kB",
+    "a client that presents megabytes as its certificate",
+)
+TRUST_CERTIFICATE_NAMES = _limit(
+    "TRUST_CERTIFICATE_NAMES",
+    100,
+    "names",
+    "time and log lines: alternative names of one certificate that are looked at",
+    "a forged certificate with thousands of names",
+)
+TRUST_RSA_BITS_MIN = _limit(
+    "TRUST_RSA_BITS_MIN", 2_048, "bits", "whoever relies on a signature: shorter keys can be broken", "an old device"
+)
+TRUST_RSA_BITS_MAX = _limit(
+    "TRUST_RSA_BITS_MAX",
+    8_192,
+    "bits",
+    "the processor: a longer key costs milliseconds a signature (Basic256Sha256 ends at 4,096)",
+    "a forged certificate with a key of 16,384 bits",
+)
+TRUST_FILE_BYTES = _limit(
+    "TRUST_FILE_BYTES", 262_144, "bytes", "memory: one file of a trust folder", "a file of another kind put there"
+)
+TRUST_FILES = _limit(
+    "TRUST_FILES",
+    1_000,
+    "files",
+    "memory and the time of a look: files of one trust folder, and certificates in them",
+    "a folder that a program fills",
+)
+TRUST_CRL_BYTES = _limit(
+    "TRUST_CRL_BYTES",
+    4_194_304,
+    "bytes",
+    "memory: one revocation list, about 100,000 entries",
+    "a file of another kind put there",
+)
+TRUST_REJECTED = _limit(
+    "TRUST_REJECTED",
+    100,
+    "certificates",
+    "disk, and who looks through them: unknown certificates that are kept; the oldest go",
+    "a client that presents another certificate each time",
+)
+TRUST_REJECTED_PER_MINUTE = _limit(
+    "TRUST_REJECTED_PER_MINUTE",
+    60,
+    "files",
+    "the disk: unknown certificates that are written; more are only refused",
+    "a client that presents another certificate each time",
+)
+OPCUA_CHUNK_BYTES = _limit(
+    "OPCUA_CHUNK_BYTES",
+    65_536,
+    "bytes",
+    "memory per connection: a chunk above it is refused on its eight-byte header",
+    "a client that announces a chunk of two gigabytes",
+)
+OPCUA_OPENING_MESSAGE_BYTES = _limit(
+    "OPCUA_OPENING_MESSAGE_BYTES",
+    4_194_304,
+    "bytes",
+    "memory per connection: one message before a session is activated",
+    "a client that never signs in and sends chunks without end",
+)
+OPCUA_OPENING_CHUNKS = _limit(
+    "OPCUA_OPENING_CHUNKS",
+    64,
+    "chunks",
+    "the same: the chunks of one message before a session is activated",
+    "a client that never signs in and sends tiny chunks",
+)
+OPCUA_MESSAGE_BYTES = _limit(
+    "OPCUA_MESSAGE_BYTES",
+    16_777_216,
+    "bytes",
+    "memory per connection: one message of an activated session, and one answer to our client",
+    "a client that writes documents, a server that answers without end",
+)
+OPCUA_CHUNKS = _limit(
+    "OPCUA_CHUNKS",
+    2_048,
+    "chunks",
+    "the same: 16 MB in the smallest chunks that the protocol allows (8 kB)",
+    "a peer that sends empty chunks without end",
+)
+OPCUA_URL_BYTES = _limit(
+    "OPCUA_URL_BYTES", 4_096, "bytes", "memory before a channel: the URL in a Hello; Part 6, 7.1.2.3", "a forged Hello"
+)
+OPCUA_REASON_BYTES = _limit(
+    "OPCUA_REASON_BYTES",
+    4_096,
+    "bytes",
+    "memory: the reason in an error message; Part 6, 7.1.2.5",
+    "a server that ends a connection with a document",
+)
+OPCUA_OPEN_BLOCKS = _limit(
+    "OPCUA_OPEN_BLOCKS",
+    16,
+    "RSA blocks",
+    "the processor: each block of a request for a channel costs a millisecond; two to four are usual",
+    "a trusted client that fills 64 kB with them",
+)
+OPCUA_CHAIN_CERTIFICATES = _limit(
+    "OPCUA_CHAIN_CERTIFICATES",
+    10,
+    "certificates",
+    "the processor: certificates that a peer sends with its own; Part 6, 6.7.2.3",
+    "a client that sends thousands of issuers",
+)
+OPCUA_TOKEN_LEAST_MS = _limit(
+    "OPCUA_TOKEN_LEAST_MS",
+    5_000,
+    "ms",
+    "the processor: a channel's keys live at least so long, each renewal costs two RSA operations",
+    "a client that asks for a lifetime of a millisecond",
+)
+OPCUA_TOKEN_MS = _limit(
+    "OPCUA_TOKEN_MS",
+    3_600_000,
+    "ms",
+    "what is encrypted with one key, and a connection whose client is gone",
+    "a client that asks for a lifetime of weeks",
+)
+OPCUA_OBJECTS = _limit(
+    "OPCUA_OBJECTS",
+    200_000,
+    "values",
+    "memory (some 50 MB) and the event loop (some 1 s): what is built of one message; four array numbers count as one",
+    "a client that packs an array of two billion nulls into five bytes",
+)
+OPCUA_PLAIN_BYTES = _limit(
+    "OPCUA_PLAIN_BYTES",
+    4_194_304,
+    "bytes",
+    "memory (some 100 MB) and the event loop (some 1 s): longer messages of values are decoded by the way that counts",
+    "a peer that sends millions of empty values in one message",
+)
+OPCUA_NESTING = _limit(
+    "OPCUA_NESTING",
+    100,
+    "levels",
+    "the interpreter's stack: values in values; Part 6, 5.1.5 demands so many",
+    "a client that nests a Variant in a Variant four million times",
+)
+OPCUA_NODES_PER_READ = _limit(
+    "OPCUA_NODES_PER_READ",
+    10_000,
+    "attributes",
+    "the event loop and memory: what one Read asks for; advertised as MaxNodesPerRead",
+    "a client that reads a whole plant with one request",
+)
+OPCUA_NODES_PER_WRITE = _limit(
+    "OPCUA_NODES_PER_WRITE",
+    10_000,
+    "values",
+    "devices and the audit log: what one Write sets; advertised as MaxNodesPerWrite",
+    "a client that writes a whole plant with one request",
+)
+OPCUA_WRITE_LIST = _limit(
+    "OPCUA_WRITE_LIST",
+    1_000,
+    "commands",
+    "the command gate: a Write of more is handed to it in parts, one after the other",
+    "a client that writes a whole plant with one request",
+)
+OPCUA_READ_BYTES = _limit(
+    "OPCUA_READ_BYTES",
+    8_388_608,
+    "bytes",
+    "memory: the values of one answer, about; longer texts and arrays must be read in parts",
+    "a client that reads every document of a plant at once",
+)
+OPCUA_NODES_PER_BROWSE = _limit(
+    "OPCUA_NODES_PER_BROWSE",
+    1_000,
+    "nodes",
+    "the event loop: what one Browse asks for; advertised as MaxNodesPerBrowse",
+    "a client that walks the tree level by level with huge requests",
+)
+OPCUA_BROWSE_BYTES = _limit(
+    "OPCUA_BROWSE_BYTES",
+    131_072,
+    "bytes",
+    "the event loop: the references of one answer, about 1,500; the rest waits at a continuation point",
+    "a client that browses a folder of 100,000 tags without a limit of its own",
+)
+OPCUA_BROWSE_POINTS = _limit(
+    "OPCUA_BROWSE_POINTS",
+    100,
+    "continuation points",
+    "memory of one session; advertised as MaxBrowseContinuationPoints",
+    "a client that begins to browse and never goes on",
+)
+OPCUA_NODES_PER_TRANSLATE = _limit(
+    "OPCUA_NODES_PER_TRANSLATE",
+    1_000,
+    "paths",
+    "the event loop: what one TranslateBrowsePathsToNodeIds asks for; advertised",
+    "a client that translates a path for each of its screens at once",
+)
+OPCUA_PATH_STEPS = _limit(
+    "OPCUA_PATH_STEPS",
+    10_000,
+    "steps",
+    "the event loop: elements of all paths of one request, which take 10 to 15 us each",
+    "paths that go up and down the tree thousands of times",
+)
+OPCUA_NODES_PER_REGISTER = _limit(
+    "OPCUA_NODES_PER_REGISTER",
+    10_000,
+    "nodes",
+    "memory: what one RegisterNodes asks for; advertised as MaxNodesPerRegisterNodes",
+    "a client that registers a whole plant at once",
+)
+OPCUA_ROLE_SETS = _limit(
+    "OPCUA_ROLE_SETS",
+    32,
+    "sets of rights",
+    "memory: 1 MB each at 100,000 tags, what a set of rights may browse; the oldest are worked out again",
+    "a configuration with hundreds of roles",
 )

@@ -25,7 +25,8 @@ COMMANDS = {
     "alarms": ("plantgate.cli.alarms", "Alarms: what is active and what was; acknowledge and shelve."),
     "history": ("plantgate.cli.history", "Query, export and check the stored values of tags."),
     "config": ("plantgate.cli.config", "Check the configuration of a gateway."),
-    "user": ("plantgate.cli.user", "Sign-in links: whoever may write the data directory may make one."),
+    "user": ("plantgate.cli.user", "Accounts and their roles; sign-in links."),
+    "trust": ("plantgate.cli.trust", "Certificates of OPC UA clients and servers: who is trusted, who knocked."),
 }
 
 app = typer.Typer(

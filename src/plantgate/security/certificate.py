@@ -13,12 +13,12 @@ from plantgate.errors import ConfigError, StorageError
 from plantgate.runtime.clock import Clock
 from plantgate.runtime.files import remove_leftovers, write_atomic
 
-_FOLDER = Path("pki") / "own"
+OWN_FOLDER = Path("pki") / "own"
 # Browsers refuse server certificates that live longer than 825 days.
 _DAYS = 820
 # Stands above the key that we make (text outside of a PEM block means nothing, RFC 7468, section 2). The key is written
 # first: a start that was killed before the certificate leaves a key alone, and this tells it from somebody's own.
-_MARK = b"made by plantgate at its first start, with a self-signed certificate\n"
+MARK = b"made by plantgate at its first start, with a self-signed certificate\n"
 
 
 def server_context(data_dir: Path, clock: Clock) -> ssl.SSLContext:
@@ -27,10 +27,10 @@ def server_context(data_dir: Path, clock: Clock) -> ssl.SSLContext:
     Raises ConfigError if the files are there but unusable: they are somebody's, and are never overwritten. Raises
     StorageError if there are none and they can't be written.
     """
-    certificate, key = data_dir / _FOLDER / "https.crt.pem", data_dir / _FOLDER / "https.key.pem"
+    certificate, key = data_dir / OWN_FOLDER / "https.crt.pem", data_dir / OWN_FOLDER / "https.key.pem"
     for file in (certificate, key):
         remove_leftovers(file, clock.wall() / 1e6)
-    if not _is_there(certificate) and (not _is_there(key) or _is_ours(key)):
+    if not is_there(certificate) and (not is_there(key) or is_ours(key)):
         try:
             _create(certificate, key, clock)
         except OSError as error:
@@ -55,15 +55,16 @@ def server_context(data_dir: Path, clock: Clock) -> ssl.SSLContext:
     return context
 
 
-def _is_there(file: Path) -> bool:
+def is_there(file: Path) -> bool:
     """Also a link to something that is mounted later: it is somebody's."""
     return file.exists() or file.is_symlink()
 
 
-def _is_ours(key: Path) -> bool:
+def is_ours(key: Path) -> bool:
+    """Made by us: `MARK` stands above it."""
     try:
         with key.open("rb") as file:
-            return file.read(len(_MARK)) == _MARK
+            return file.read(len(MARK)) == MARK
     except OSError:
         return False
 
@@ -101,5 +102,5 @@ def _create(certificate: Path, key: Path, clock: Clock) -> None:
     secret = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write_atomic(key, _MARK + secret, private=True)
+    write_atomic(key, MARK + secret, private=True)
     write_atomic(certificate, built.public_bytes(serialization.Encoding.PEM))
