@@ -1242,13 +1242,6 @@ OPCUA_NODES_PER_WRITE = _limit(
     "devices and the audit log: what one Write sets; advertised as MaxNodesPerWrite",
     "a client that writes a whole plant with one request",
 )
-OPCUA_WRITE_LIST = _limit(
-    "OPCUA_WRITE_LIST",
-    1_000,
-    "commands",
-    "the command gate: a Write of more is handed to it in parts, one after the other",
-    "a client that writes a whole plant with one request",
-)
 OPCUA_READ_BYTES = _limit(
     "OPCUA_READ_BYTES",
     8_388_608,
