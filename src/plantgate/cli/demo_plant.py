@@ -127,7 +127,7 @@ def write_plant(directory: Path, ports: dict[str, int]) -> None:
     edit_toml(toml, values | {f"reader.{each.name}.port": ports[f"reader {each.name}"] for each in READERS})
 
 
-# Air pressure and levels pass their limits by themselves, every few seconds or minutes; the others by a switch.
+# Each can be raised from the page: by Emergency Stop, Alarm Test, or an empty tank.
 _ALARMS: Mapping[str, Mapping[str, object]] = {
     "Emergency Stop": {
         "name": "Pressed",
@@ -139,34 +139,6 @@ _ALARMS: Mapping[str, Mapping[str, object]] = {
     },
     "Alarm": {"name": "Common", "mode": "when_true", "priority": "high", "label": "Common alarm of line 1"},
     "Filler/State": {"name": "Blocked", "mode": "equal", "setpoint": 3, "priority": "high", "label": "Filler blocked"},
-    "Tank A/Level": {
-        "name": "Low",
-        "mode": "below",
-        "setpoint": 26,
-        "deadband": 2,
-        "priority": "medium",
-        "ack": "auto",
-        "label": "Tank A nearly empty",
-    },
-    "Tank B/Level": {
-        "name": "Low",
-        "mode": "below",
-        "setpoint": 26,
-        "deadband": 2,
-        "priority": "medium",
-        "ack": "auto",
-        "label": "Tank B nearly empty",
-    },
-    "Utilities/Air Pressure": {
-        "name": "Low",
-        "mode": "below",
-        "setpoint": 6.25,
-        "deadband": 0.05,
-        "active_delay": "1s",
-        "priority": "low",
-        "ack": "auto",
-        "label": "Compressed air low",
-    },
 }
 
 

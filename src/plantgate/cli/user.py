@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from plantgate.model.command import Origin
     from plantgate.security.accounts_file import AccountsFile
 
-_HELP = "Accounts and their roles; sign-in links. Whoever may write the data directory may change them."
+_HELP = "Accounts and their roles; sign-in links.\n\nWhoever may write the data directory may change them."
 app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 NameArgument: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account.")]

@@ -42,8 +42,11 @@ class PortSpec:
     @property
     def served(self) -> bool:
         """True if this version of plantgate has what opens the port, or connects to it."""
+        opener = f"plantgate.{self.served_by.replace('/', '.')}"
+        if self.direction is Direction.LISTEN:
+            opener += ".server"  # the module that every listener has
         try:
-            return find_spec(f"plantgate.{self.served_by.replace('/', '.')}") is not None
+            return find_spec(opener) is not None
         except ModuleNotFoundError:
             return False
 
